@@ -1,0 +1,65 @@
+# Music genre classifier. `make` alone lists what there is to make.
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+DATA ?= ../shared/data
+PORT ?= 3000
+
+# The first of these that is a Python this project runs on; `make PYTHON=/path/to/python3.12 run` names another.
+PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
+	$$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && echo $$python && break; done)
+
+# One virtual environment a role, so that serving does not carry what training needs.
+SERVE := .venv/serve/bin
+DEV := .venv/dev/bin
+
+export BENTOML_DO_NOT_TRACK := True
+export ORT_DISABLE_TELEMETRY := 1
+
+.PHONY: help
+help: ## list these commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: run
+run: .venv/serve/installed ## serve the shipped models on http://localhost:3000 (PORT=... for another port)
+	$(SERVE)/bentoml serve service:GenreService --port $(PORT)
+
+.PHONY: test
+test: .venv/dev/installed ## run the tests
+	$(DEV)/python -m pytest
+
+.PHONY: check
+check: .venv/dev/installed ## check format, lint and types
+	$(DEV)/ruff format --check .
+	$(DEV)/ruff check .
+	$(DEV)/mypy
+
+.PHONY: format
+format: .venv/dev/installed ## format the code and sort its imports
+	$(DEV)/ruff format .
+	$(DEV)/ruff check --fix .
+
+.PHONY: train
+train: .venv/dev/installed ## train the shipped models again (DATA=... where gtzan_mel.zip and gtzan_tracks.tsv are)
+	$(DEV)/python -m training --model svm --data $(DATA)
+	$(DEV)/python -m training --model cnn --data $(DATA)
+
+.PHONY: bento
+bento: .venv/serve/installed ## build a Bento that holds the models
+	$(SERVE)/bentoml build
+
+.PHONY: lock
+lock: .venv/dev/installed ## resolve pyproject.toml into requirements/*.txt again
+	PATH="$(CURDIR)/$(DEV):$$PATH" requirements/lock
+
+.PHONY: clean
+clean: ## remove the virtual environments and caches
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache
+
+# pip byte-compiles what it installs; the pins are complete, so it need not resolve anything.
+.venv/%/installed: requirements/%.txt
+	@test -n "$(PYTHON)" || { echo 'Python 3.11, 3.12 or 3.13 is needed. Install one, or name it: make PYTHON=/path/to/python'; exit 1; }
+	@echo 'Installing $< into .venv/$*: once, a minute or two.'
+	$(PYTHON) -m venv --clear .venv/$*
+	.venv/$*/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r $<
+	@touch $@

@@ -1,0 +1,1 @@
+"""Sound to log-mel windows: the only signal code of the project."""

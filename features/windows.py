@@ -1,0 +1,127 @@
+"""A song as the windows that models take: clips of 30 seconds, each scaled by itself and cut into windows."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features.audio import UnreadableAudio, open_audio
+from features.mel import MelSettings, log_mel
+
+SHORTEST_SECONDS = 1.0
+
+
+@dataclass(frozen=True)
+class SongClips:
+    """A song's consecutive clips: `clips` are float32 of shape (n_mels, frames) in [0, 1], lowest band first.
+
+    `sample_rate_hz` and `channels` are those of the file.
+    """
+
+    clips: list[NDArray[np.float32]]
+    duration_seconds: float
+    sample_rate_hz: int
+    channels: int
+
+
+@dataclass(frozen=True)
+class SongWindows:
+    """What models and answers need of a song.
+
+    `windows` is float32 of shape (n, n_mels, window_frames, 1) in [0, 1], lowest band first; `start_seconds`, of shape
+    (n,), says where in the song each begins. `sample_rate_hz` and `channels` are those of the file.
+    """
+
+    windows: NDArray[np.float32]
+    start_seconds: NDArray[np.float64]
+    duration_seconds: float
+    sample_rate_hz: int
+    channels: int
+
+
+def song_windows(source: Path | str | bytes, settings: MelSettings) -> SongWindows:
+    """Return the windows of an audio file, given as its path or its bytes; raises as `song_clips`."""
+    song = song_clips(source, settings)
+    windows = [cut_windows(clip, settings) for clip in song.clips]
+    start_seconds = [
+        number * settings.clip_seconds + _window_starts(clip.shape[1], settings) * settings.frame_seconds
+        for number, clip in enumerate(song.clips)
+    ]
+    return SongWindows(
+        np.concatenate(windows),
+        np.concatenate(start_seconds),
+        song.duration_seconds,
+        song.sample_rate_hz,
+        song.channels,
+    )
+
+
+def song_clips(source: Path | str | bytes, settings: MelSettings) -> SongClips:
+    """Return the scaled log-mel spectrograms of an audio file, given as its path or its bytes.
+
+    The song is cut into consecutive clips of `settings.clip_seconds`. What remains at the end becomes a clip of its
+    own if it fills a window, or if the song has no other clip; else it is left out. Never more than one clip is held
+    as sound, however long the file. Raises UnreadableAudio if the file is not sound, damaged, or under one second
+    long, and OSError if the path cannot be opened.
+    """
+    with open_audio(source) as sound:
+        rate = sound.sample_rate_hz
+        clips: list[NDArray[np.float32]] = []
+        samples = 0
+        for clip in _cut_sound(sound.blocks, round(settings.clip_seconds * rate)):
+            samples += len(clip)
+            if samples < SHORTEST_SECONDS * rate:
+                break
+            if len(clip) >= settings.window_seconds * rate or not clips:
+                clips.append(scale_clip(log_mel(clip, rate, settings)))
+        if not clips:
+            raise UnreadableAudio(f"The file holds {samples / rate:.2f} seconds of sound. Send at least one second.")
+        return SongClips(clips, samples / rate, rate, sound.channels)
+
+
+def scale_clip(decibels: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return a clip's log-mel spectrogram scaled from its own least to its own greatest value, to [0, 1].
+
+    A clip without any difference, such as silence, becomes zeros.
+    """
+    least = decibels.min()
+    span = decibels.max() - least
+    return (decibels - least) / (span or np.float32(1))
+
+
+def cut_windows(clip: NDArray[np.float32], settings: MelSettings) -> NDArray[np.float32]:
+    """Return the windows of one scaled clip, shape (n_mels, frames) -> (n, n_mels, window_frames, 1).
+
+    They start every `settings.window_hop_frames`; where that would leave half a window or more at the end uncovered,
+    one more ends with the clip. A clip shorter than a window is repeated until it fills one.
+    """
+    frames = clip.shape[1]
+    if frames < settings.window_frames:
+        clip = np.take(clip, np.arange(settings.window_frames) % frames, axis=1)
+    views = np.lib.stride_tricks.sliding_window_view(clip, settings.window_frames, axis=1)
+    return np.ascontiguousarray(views[:, _window_starts(frames, settings)].transpose(1, 0, 2))[..., None]
+
+
+def _window_starts(frames: int, settings: MelSettings) -> NDArray[np.intp]:
+    """Return the first frame of each window of a clip, shape (n,)."""
+    last = max(0, frames - settings.window_frames)
+    starts = np.arange(0, last + 1, settings.window_hop_frames)
+    return np.append(starts, last) if 2 * (last - starts[-1]) >= settings.window_frames else starts
+
+
+def _cut_sound(blocks: Iterator[NDArray[np.float32]], clip_samples: int) -> Iterator[NDArray[np.float32]]:
+    """Yield the sound of the blocks again in clips of `clip_samples`, the last one as long as what remains."""
+    held: list[NDArray[np.float32]] = []
+    held_samples = 0
+    for block in blocks:
+        held.append(block)
+        held_samples += len(block)
+        while held_samples >= clip_samples:
+            sound = np.concatenate(held)
+            yield sound[:clip_samples]
+            held = [sound[clip_samples:]]
+            held_samples -= clip_samples
+    if held_samples:
+        yield np.concatenate(held)

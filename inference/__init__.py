@@ -1,0 +1,1 @@
+"""Model bundles and the answers they give: the only inference code there is."""

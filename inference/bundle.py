@@ -1,0 +1,105 @@
+"""Model bundles on disk: a folder with a card and the weights that the card names by their hash."""
+
+import hashlib
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from inference.card import BadCard, ModelCard
+
+MODELS = Path(__file__).resolve().parent.parent / "models"
+CARD_FILE = "card.json"
+
+
+class BadBundle(ValueError):
+    """A bundle that is damaged or not there; the message says which and what to do."""
+
+
+class UnknownModel(BadBundle):
+    """No bundle of that name; the message lists the names there are."""
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A card and the weights it describes, an ONNX graph as bytes."""
+
+    card: ModelCard
+    weights: bytes
+
+
+def save_bundle(bundle: Bundle, models: Path = MODELS) -> Path:
+    """Write a bundle as the folder `models/<name>`, in place of a former one, and return that folder.
+
+    The card written has the hash of the weights. The card comes last, in one step: interrupted before it, the call
+    leaves the former bundle whole.
+    """
+    folder = models / bundle.card.name
+    folder.mkdir(parents=True, exist_ok=True)
+    card = replace(bundle.card, weights_sha256=hashlib.sha256(bundle.weights).hexdigest())
+    weights_file = folder / _weights_name(card)
+    _write(weights_file, bundle.weights)
+    _write(folder / CARD_FILE, card.to_json().encode())
+    for stale in set(folder.glob("*.onnx")) - {weights_file}:
+        stale.unlink()
+    return folder
+
+
+def load_bundle(folder: Path) -> Bundle:
+    """Return the bundle in a folder; raise BadBundle if a part is missing or the weights are not the card's."""
+    card = _load_card(folder)
+    weights_file = folder / _weights_name(card)
+    if not weights_file.is_file():
+        raise BadBundle(f"{weights_file.name} is missing from the bundle {folder.name}. Restore it or train it again.")
+    weights = weights_file.read_bytes()
+    if hashlib.sha256(weights).hexdigest() != card.weights_sha256:
+        raise BadBundle(
+            f"The weights of {folder.name} are not those of its card. Restore the bundle or train it again."
+        )
+    return Bundle(card, weights)
+
+
+def list_cards(models: Path = MODELS) -> dict[str, ModelCard]:
+    """Return the cards of all bundles in a folder, by name, the default model first.
+
+    The default is the one with the best accuracy on its validation tracks. Raises BadBundle if there is none.
+    """
+    cards = [_load_card(path.parent) for path in models.glob(f"*/{CARD_FILE}")]
+    if not cards:
+        raise BadBundle(f"There is no model in {models}. Train one, or point to a folder that holds some.")
+    cards.sort(key=lambda card: (-card.scores["valid"].accuracy, card.name))
+    return {card.name: card for card in cards}
+
+
+def find_card(name: str | None, cards: dict[str, ModelCard]) -> ModelCard:
+    """Return the card of that name, or of the default model for None; raise UnknownModel if there is none."""
+    if name is None:
+        return next(iter(cards.values()))
+    if name not in cards:
+        raise UnknownModel(f"There is no model of that name. Choose one of: {', '.join(cards)}.")
+    return cards[name]
+
+
+def _load_card(folder: Path) -> ModelCard:
+    try:
+        card = ModelCard.from_json((folder / CARD_FILE).read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise BadBundle(f"{folder} is not a model bundle: it has no {CARD_FILE}.") from error
+    except BadCard as error:
+        raise BadBundle(f"In the bundle {folder.name}: {error}") from error
+    if card.name != folder.name:
+        raise BadBundle(f"The bundle in {folder.name} is named {card.name} on its card. Give its folder that name.")
+    return card
+
+
+def _weights_name(card: ModelCard) -> str:
+    return f"{card.weights_sha256[:12]}.onnx"
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Write a file beside its place, then move it there in one step."""
+    beside = path.with_name(f"{path.name}.part")
+    with open(beside, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    beside.replace(path)

@@ -1,0 +1,67 @@
+"""The card of a model: all that is known about its weights, and all that is needed to use them."""
+
+import json
+from dataclasses import asdict, dataclass
+
+from features.mel import MelSettings
+
+
+class BadCard(ValueError):
+    """A card that cannot be understood; the message says which part."""
+
+
+@dataclass(frozen=True)
+class Training:
+    """Where the weights come from: `protocol` names the split, the counts are of tracks, `command` made the bundle."""
+
+    dataset: str
+    protocol: str
+    train_tracks: int
+    valid_tracks: int
+    test_tracks: int
+    seed: int
+    command: str
+
+
+@dataclass(frozen=True)
+class Scores:
+    """What the reloaded bundle answered on one side of the split: one answer a song, `macro_f1` over the genres."""
+
+    accuracy: float
+    macro_f1: float
+    tracks: int
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """One model. `genres` are in the order of its outputs; `scores` has one entry a side of the split."""
+
+    name: str
+    version: str
+    description: str
+    genres: tuple[str, ...]
+    mel: MelSettings
+    training: Training
+    scores: dict[str, Scores]
+    weights_sha256: str
+    libraries: dict[str, str]
+    licence: str
+
+    def to_json(self) -> str:
+        """Return the card as JSON text, which `from_json` reads back."""
+        return json.dumps(asdict(self), indent=2, ensure_ascii=False) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str) -> "ModelCard":
+        """Return the card written by `to_json`; raise BadCard if a part of it is missing, unknown or impossible."""
+        try:
+            parts = json.loads(text)
+            parts["genres"] = tuple(parts["genres"])
+            parts["mel"] = MelSettings(**parts["mel"])
+            parts["training"] = Training(**parts["training"])
+            parts["scores"] = {side: Scores(**scores) for side, scores in parts["scores"].items()}
+            return cls(**parts)
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise BadCard(
+                f"The model card cannot be read ({error}). Save the bundle again with this version."
+            ) from error

@@ -1,0 +1,127 @@
+"""A model at work: a song in, its genre out."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from features.statistics import mel_statistics
+from features.windows import SongWindows, song_windows
+from inference.bundle import BadBundle, Bundle
+
+# What the inputs of a bundle's graph may be named, and how each is computed from windows (n, n_mels, frames, 1).
+INPUTS: dict[str, Callable[[NDArray[np.float32]], NDArray[np.float32]]] = {
+    "windows": lambda windows: windows,
+    "mel_statistics": mel_statistics,
+}
+OUTPUT = "logits"
+# Bounds the memory a long song takes inside the network.
+_WINDOWS_PER_RUN = 32
+
+
+@dataclass(frozen=True)
+class Segment:
+    """The genre of one window of the song."""
+
+    start_seconds: float
+    end_seconds: float
+    genre: str
+    confidence: float
+
+
+@dataclass(frozen=True)
+class AudioInfo:
+    """What the file is."""
+
+    duration_seconds: float
+    sample_rate_hz: int
+    channels: int
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """Which model answered."""
+
+    name: str
+    version: str
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """The answer for one song. `probabilities` has every genre, the most probable first; they add up to 1."""
+
+    genre: str
+    confidence: float
+    probabilities: dict[str, float]
+    segments: list[Segment]
+    audio: AudioInfo
+    model: ModelInfo
+
+
+class GenreClassifier:
+    """A loaded model bundle.
+
+    The weights are an ONNX graph that takes one or more of `INPUTS` and gives "logits", float32 of shape
+    (n, genres). Raises BadBundle if the graph is not of that kind. May be used from several threads at once.
+    """
+
+    def __init__(self, bundle: Bundle, threads: int = 1) -> None:
+        self.card = bundle.card
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.log_severity_level = 3
+        try:
+            self._session = onnxruntime.InferenceSession(bundle.weights, options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # onnxruntime's own exceptions share no other base
+            raise BadBundle(
+                f"The weights of {self.card.name} are not a graph ONNX Runtime can load: {error}"
+            ) from error
+        self._inputs = [graph_input.name for graph_input in self._session.get_inputs()]
+        outputs = self._session.get_outputs()
+        if not set(self._inputs) <= set(INPUTS) or [output.name for output in outputs] != [OUTPUT]:
+            raise BadBundle(
+                f"The graph of {self.card.name} must take some of {list(INPUTS)} and give {OUTPUT!r} alone."
+            )
+        if outputs[0].shape[-1] != len(self.card.genres):
+            raise BadBundle(
+                f"The graph of {self.card.name} gives {outputs[0].shape}, not its {len(self.card.genres)} genres."
+            )
+
+    def classify(self, source: Path | str | bytes) -> Prediction:
+        """Return the answer for an audio file, given as its path or its bytes; raises as `song_windows`."""
+        return self.predict(song_windows(source, self.card.mel))
+
+    def predict(self, song: SongWindows) -> Prediction:
+        """Return the answer for a song's windows, which must have been made with the card's own `mel`."""
+        by_window = self.window_probabilities(song.windows)
+        by_genre = by_window.mean(axis=0)
+        order = np.argsort(-by_genre, kind="stable")
+        genres = self.card.genres
+        ends = np.minimum(song.start_seconds + self.card.mel.window_seconds, song.duration_seconds)
+        return Prediction(
+            genre=genres[order[0]],
+            confidence=float(by_genre[order[0]]),
+            probabilities={genres[index]: float(by_genre[index]) for index in order},
+            segments=[
+                Segment(round(float(start), 3), round(float(end), 3), genres[index], float(row[index]))
+                for start, end, row, index in zip(
+                    song.start_seconds, ends, by_window, by_window.argmax(axis=1), strict=True
+                )
+            ],
+            audio=AudioInfo(round(song.duration_seconds, 3), song.sample_rate_hz, song.channels),
+            model=ModelInfo(self.card.name, self.card.version),
+        )
+
+    def window_probabilities(self, windows: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Return the probabilities of each window, shape (n, n_mels, frames, 1) -> (n, genres)."""
+        logits = np.concatenate(
+            [
+                self._session.run(None, {name: INPUTS[name](batch) for name in self._inputs})[0]
+                for batch in (windows[i : i + _WINDOWS_PER_RUN] for i in range(0, len(windows), _WINDOWS_PER_RUN))
+            ]
+        ).astype(np.float64)
+        exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
+        return np.asarray(exponentials / exponentials.sum(axis=1, keepdims=True))

@@ -1,0 +1,57 @@
+"""Sounds for tests, in every format people have them in."""
+
+import io
+
+import av
+import numpy as np
+import soundfile
+from numpy.typing import NDArray
+
+# Suffix -> how libsndfile, or else FFmpeg (container and codec), writes it.
+LIBSNDFILE = {
+    "wav": ("WAV", "PCM_16"),
+    "aiff": ("AIFF", "PCM_16"),
+    "flac": ("FLAC", "PCM_16"),
+    "mp3": ("MP3", "MPEG_LAYER_III"),
+    "ogg": ("OGG", "VORBIS"),
+    "opus": ("OGG", "OPUS"),
+}
+FFMPEG = {"m4a": ("ipod", "aac"), "wma": ("asf", "wmav2"), "webm": ("webm", "libopus"), "mp4": ("mp4", "aac")}
+
+
+def music(seconds: float, rate: int = 44_100, channels: int = 2, seed: int = 0) -> NDArray[np.float32]:
+    """Return chords over a beat, shape (samples, channels): something like a song, the same for the same seed."""
+    rng = np.random.default_rng(seed)
+    time = np.arange(round(seconds * rate)) / rate
+    chord_roots = rng.choice([110.0, 130.8, 146.8, 164.8, 196.0], size=1 + int(seconds // 2))
+    roots = chord_roots[(time // 2).astype(int)]
+    phase = 2 * np.pi * np.cumsum(roots) / rate
+    voices = sum(np.sin(ratio * phase) / ratio for ratio in (1, 1.25, 1.5, 2, 3, 5, 8))
+    drum = rng.normal(size=len(time)) * np.exp(-12 * (time % 0.5))
+    mono = 0.1 * voices + 0.1 * drum
+    sides = [mono * (1 + 0.2 * np.sin(2 * np.pi * 0.1 * time + side)) for side in range(channels)]
+    return np.stack(sides, axis=1).astype(np.float32)
+
+
+def encode(samples: NDArray[np.float32], rate: int, suffix: str) -> bytes:
+    """Return sound of shape (samples, channels) as the bytes of an audio file."""
+    buffer = io.BytesIO()
+    if suffix in LIBSNDFILE:
+        container, subtype = LIBSNDFILE[suffix]
+        soundfile.write(buffer, samples, rate, format=container, subtype=subtype)
+        return buffer.getvalue()
+    container, codec = FFMPEG[suffix]
+    with av.open(buffer, "w", format=container) as output:
+        layout = {1: "mono", 2: "stereo"}[samples.shape[1]]
+        stream = output.add_stream(codec, rate=rate, layout=layout)
+        stream.bit_rate = 192_000
+        if suffix == "mp4":
+            picture = output.add_stream("mpeg4", rate=5, width=64, height=64, pix_fmt="yuv420p")
+            still = av.VideoFrame.from_ndarray(np.zeros((64, 64, 3), np.uint8), format="rgb24")
+            output.mux(picture.encode(still))
+            output.mux(picture.encode())
+        frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(samples.T), format="fltp", layout=layout)
+        frame.sample_rate = rate
+        output.mux(stream.encode(frame))
+        output.mux(stream.encode())
+    return buffer.getvalue()
