@@ -1,0 +1,101 @@
+"""The HTTP service: a song in, its genre out.
+
+    bentoml serve service:GenreService
+    curl -F audio=@song.mp3 localhost:3000/classify
+
+Two BentoML services, each in its own process: MelFeatures turns audio into log-mel windows, GenreService faces the
+network and runs the models on them. Settings, from the environment: GENRE_MODELS, a folder of bundles to serve in
+place of the shipped ones, and GENRE_MAX_UPLOAD_MB (50).
+"""
+
+import os
+from dataclasses import asdict, replace
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import anyio.to_thread
+import bentoml
+from _bentoml_sdk.io_models import IORootModel
+from starlette.applications import Starlette
+from starlette.datastructures import UploadFile
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+
+from features.audio import UnreadableAudio
+from features.mel import MelSettings
+from features.windows import SongWindows, song_windows
+from inference.bundle import MODELS, UnknownModel, find_card, list_cards, load_bundle
+from inference.classifier import GenreClassifier, Prediction
+from serving import openapi
+from serving.form import BadRequest, SongForm
+
+MODELS_FOLDER = Path(os.environ.get("GENRE_MODELS", MODELS))
+
+# BentoML closes a dependency's session, and with it the calls under way, after so many requests or seconds: never.
+ONE_SESSION = {"max_requests": 10**9, "max_age": 1e9}
+
+
+@bentoml.service(runner_connection=ONE_SESSION, threads=os.cpu_count() or 1)
+class MelFeatures:
+    """The feature runner: audio in, log-mel windows out."""
+
+    @bentoml.api
+    def windows(self, audio: bytes, mel: dict[str, Any]) -> dict[str, Any]:
+        """Return the fields of SongWindows, or `error`: BentoML would bury an exception's message."""
+        try:
+            song = song_windows(audio, MelSettings(**mel))
+        except UnreadableAudio as error:
+            return {"error": str(error)}
+        return vars(song)
+
+
+class Answer(IORootModel[Prediction]):
+    """What POST /classify answers when all is well."""
+
+
+async def list_models(_: Request) -> JSONResponse:
+    """Answer GET /models: the name of the default model, and the card of each."""
+    cards = list_cards(MODELS_FOLDER)
+    return JSONResponse({"default": next(iter(cards)), "models": [asdict(card) for card in cards.values()]})
+
+
+async def describe(_: Request) -> JSONResponse:
+    """Answer GET /docs.json."""
+    return JSONResponse(openapi.document(GenreService.openapi_spec.asdict(), "1"))
+
+
+@bentoml.asgi_app(Starlette(routes=[Route("/models", list_models), Route("/docs.json", describe)]))
+@bentoml.service(runner_connection=ONE_SESSION)
+class GenreService:
+    """The HTTP face, and the models."""
+
+    mel_features = bentoml.depends(MelFeatures)
+
+    def __init__(self) -> None:
+        self.cards = list_cards(MODELS_FOLDER)
+        self.classifiers = {name: GenreClassifier(load_bundle(MODELS_FOLDER / name)) for name in self.cards}
+
+    @bentoml.api(input_spec=SongForm, output_spec=Answer)
+    async def classify(
+        self, audio: UploadFile | BadRequest, model: str | None = None, top_k: int | None = None
+    ) -> Prediction | JSONResponse:
+        """Return the genre of a song, how probable every genre is, and the genre of each part of the song."""
+        try:
+            return await self._classify(audio, model, top_k)
+        except BadRequest as problem:
+            return problem.response()
+
+    async def _classify(self, audio: UploadFile | BadRequest, model: str | None, top_k: int | None) -> Prediction:
+        if isinstance(audio, BadRequest):
+            raise audio
+        try:
+            card = find_card(model, self.cards)
+        except UnknownModel as error:
+            raise BadRequest(400, str(error)) from error
+        features = await self.mel_features.to_async.windows(audio=await audio.read(), mel=asdict(card.mel))
+        if "error" in features:
+            raise BadRequest(400, features["error"])
+        prediction = await anyio.to_thread.run_sync(self.classifiers[card.name].predict, SongWindows(**features))
+        return replace(prediction, probabilities=dict(islice(prediction.probabilities.items(), top_k)))

@@ -1,0 +1,77 @@
+"""The service's OpenAPI document: BentoML's, with what BentoML does not know about this service."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from inference.card import ModelCard
+
+DESCRIPTION = """What genre is this song?
+
+    curl -F audio=@song.mp3 ADDRESS/classify
+
+Every error is a JSON object with one field, `error`, that says what is wrong and what to do."""
+
+EXAMPLE_ANSWER = {
+    "genre": "blues",
+    "confidence": 0.83,
+    "probabilities": {"blues": 0.83, "jazz": 0.11, "rock": 0.06},
+    "segments": [{"start_seconds": 0.0, "end_seconds": 9.932, "genre": "blues", "confidence": 0.8}],
+    "audio": {"duration_seconds": 30.0, "sample_rate_hz": 22050, "channels": 1},
+    "model": {"name": "gtzan-svm", "version": "1.0.0"},
+}
+ERRORS = {
+    400: "No song, no sound in it, a damaged file, under a second, an unknown model, a field of the wrong kind.",
+    413: "The file is over the upload limit.",
+    415: "The request is not multipart/form-data.",
+    500: "A fault of the service.",
+}
+_REFERENCE = "#/components/schemas/{model}"
+
+
+def document(bentoml_document: Mapping[str, Any], version: str) -> dict[str, Any]:
+    """Return the OpenAPI document of the service as JSON-ready parts, given the one BentoML makes of it."""
+    models = TypeAdapter(dict[str, str | list[ModelCard]]).json_schema(ref_template=_REFERENCE)
+    classify = bentoml_document["paths"]["/classify"]["post"]
+    answer = classify["responses"][200]["content"]["application/json"] | {"example": EXAMPLE_ANSWER}
+    error_schema = {"type": "object", "required": ["error"], "properties": {"error": {"type": "string"}}}
+    errors = {
+        status: {
+            "description": description,
+            "content": {"application/json": {"schema": {"$ref": _REFERENCE.format(model="Error")}}},
+        }
+        for status, description in ERRORS.items()
+    }
+    return {
+        **bentoml_document,
+        "info": {"title": "Music genre classifier", "version": version, "description": DESCRIPTION},
+        "paths": {
+            **bentoml_document["paths"],
+            "/classify": {
+                "post": classify
+                | {
+                    "summary": "Classify a song",
+                    "responses": {200: {"description": "The answer.", "content": {"application/json": answer}}}
+                    | errors,
+                }
+            },
+            "/models": {
+                "get": {
+                    "summary": "List the models",
+                    "description": "Every model's card: its genres, how it was trained, and its honest scores.",
+                    "operationId": "GenreService__models",
+                    "tags": classify["tags"],
+                    "responses": {
+                        "200": {
+                            "description": "`models`, the cards, and `default`, the name of the model used when none is named.",
+                            "content": {"application/json": {"schema": models}},
+                        }
+                    },
+                }
+            },
+        },
+        "components": {
+            "schemas": bentoml_document["components"]["schemas"] | models.pop("$defs") | {"Error": error_schema}
+        },
+    }

@@ -1,0 +1,129 @@
+"""Bundles on disk: what is saved comes back, and what is damaged is noticed."""
+
+import hashlib
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from features.mel import MelSettings
+from inference.bundle import (
+    CARD_FILE,
+    MODELS,
+    BadBundle,
+    Bundle,
+    UnknownModel,
+    find_card,
+    list_cards,
+    load_bundle,
+    save_bundle,
+)
+from inference.card import ModelCard, Scores, Training
+
+WEIGHTS = b"these stand for a graph"
+CARD = ModelCard(
+    name="sample",
+    version="1.0.0",
+    description="For tests.",
+    genres=("blues", "jazz"),
+    mel=MelSettings(hop_length=512),
+    training=Training("GTZAN", "fault-filtered", 4, 2, 2, 0, "python -m training"),
+    scores={"valid": Scores(0.5, 0.4, 2), "test": Scores(0.6, 0.5, 2)},
+    weights_sha256=hashlib.sha256(WEIGHTS).hexdigest(),
+    libraries={"numpy": "2.0"},
+    licence="None.",
+)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return save_bundle(Bundle(CARD, WEIGHTS), tmp_path)
+
+
+def change_card(folder: Path, **changes: object) -> None:
+    path = folder / CARD_FILE
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+
+
+def test_what_is_saved_comes_back(folder: Path) -> None:
+    assert load_bundle(folder) == Bundle(CARD, WEIGHTS)
+
+
+def test_saving_again_replaces_the_bundle_and_leaves_nothing_over(folder: Path, tmp_path: Path) -> None:
+    newer = Bundle(replace(CARD, version="2.0.0"), b"other weights")
+    save_bundle(newer, tmp_path)
+    assert load_bundle(folder).weights == b"other weights"
+    assert len(list(folder.iterdir())) == 2
+
+
+def test_a_save_that_breaks_off_leaves_the_former_bundle(folder: Path, tmp_path: Path) -> None:
+    (folder / f"{CARD_FILE}.part").mkdir()
+    with pytest.raises(OSError, match="part"):
+        save_bundle(Bundle(replace(CARD, version="2.0.0"), b"other weights"), tmp_path)
+    assert load_bundle(folder) == Bundle(CARD, WEIGHTS)
+
+
+def test_changed_weights_are_noticed(folder: Path) -> None:
+    (weights,) = folder.glob("*.onnx")
+    weights.write_bytes(WEIGHTS[:-1])
+    with pytest.raises(BadBundle, match="not those of its card"):
+        load_bundle(folder)
+
+
+def test_missing_weights_are_noticed(folder: Path) -> None:
+    (weights,) = folder.glob("*.onnx")
+    weights.unlink()
+    with pytest.raises(BadBundle, match="missing from the bundle sample"):
+        load_bundle(folder)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"mel": {"hop_length": 0}}, "must be positive"),
+        ({"mel": {"hop": 512}}, "hop"),
+        ({"colour": "red"}, "colour"),
+        ({"scores": 3}, "items"),
+        ({"name": "other"}, "named other"),
+    ],
+)
+def test_a_card_that_cannot_be_understood_is_named(folder: Path, changes: dict[str, object], message: str) -> None:
+    change_card(folder, **changes)
+    with pytest.raises(BadBundle, match=message):
+        load_bundle(folder)
+
+
+def test_a_card_cut_short_is_named(folder: Path) -> None:
+    path = folder / CARD_FILE
+    path.write_text(path.read_text()[:100])
+    with pytest.raises(BadBundle, match="In the bundle sample"):
+        load_bundle(folder)
+
+
+def test_the_default_model_is_the_best_on_validation(tmp_path: Path) -> None:
+    for name, accuracy in {"a": 0.5, "b": 0.7, "c": 0.6}.items():
+        scores = {"valid": Scores(accuracy, accuracy, 2), "test": Scores(1 - accuracy, 0.5, 2)}
+        save_bundle(Bundle(replace(CARD, name=name, scores=scores), WEIGHTS), tmp_path)
+    cards = list_cards(tmp_path)
+    assert list(cards) == ["b", "c", "a"]
+    assert find_card(None, cards).name == "b"
+    assert find_card("a", cards).name == "a"
+    with pytest.raises(UnknownModel, match="b, c, a"):
+        find_card("d", cards)
+
+
+def test_a_folder_without_bundles_is_named(tmp_path: Path) -> None:
+    with pytest.raises(BadBundle, match="There is no model in"):
+        list_cards(tmp_path / "none")
+
+
+def test_the_shipped_bundles_are_whole_and_small() -> None:
+    cards = list_cards()
+    assert {"gtzan-svm", "gtzan-cnn"} <= set(cards)
+    for name, card in cards.items():
+        load_bundle(MODELS / name)
+        assert set(card.scores) == {"valid", "test"}
+        assert card.training.protocol
+        assert card.licence
+    assert sum(path.stat().st_size for path in MODELS.rglob("*")) < 10_000_000

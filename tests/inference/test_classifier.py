@@ -1,0 +1,156 @@
+"""The shipped models at work, from songs to answers."""
+
+import json
+import subprocess
+import sys
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper
+
+from features.windows import song_windows
+from inference.bundle import MODELS, BadBundle, Bundle, list_cards, load_bundle
+from inference.classifier import GenreClassifier
+from tests.sounds import FFMPEG, LIBSNDFILE, encode, music
+
+ROOT = Path(__file__).resolve().parents[2]
+CARDS = list_cards()
+
+
+@pytest.fixture(scope="module", params=CARDS)
+def classifier(request: pytest.FixtureRequest) -> GenreClassifier:
+    return GenreClassifier(load_bundle(MODELS / request.param))
+
+
+def test_an_answer_is_complete(classifier: GenreClassifier) -> None:
+    prediction = classifier.classify(encode(music(65), 44_100, "mp3"))
+    assert set(prediction.probabilities) == set(classifier.card.genres)
+    values = list(prediction.probabilities.values())
+    assert values == sorted(values, reverse=True)
+    assert sum(values) == pytest.approx(1)
+    assert (prediction.genre, prediction.confidence) == next(iter(prediction.probabilities.items()))
+    assert [segment.start_seconds for segment in prediction.segments] == [0, 10.01, 20.02, 30, 40.01, 50.02]
+    for segment in prediction.segments:
+        assert segment.end_seconds == pytest.approx(segment.start_seconds + 9.93, abs=0.01)
+        assert segment.genre in classifier.card.genres
+        assert 0.1 <= segment.confidence <= 1
+    assert asdict(prediction.audio) == {"duration_seconds": 65.0, "sample_rate_hz": 44_100, "channels": 2}
+    assert asdict(prediction.model) == {"name": classifier.card.name, "version": classifier.card.version}
+
+
+def test_a_song_is_the_mean_of_its_windows(classifier: GenreClassifier) -> None:
+    song = song_windows(encode(music(65), 44_100, "wav"), classifier.card.mel)
+    by_window = classifier.window_probabilities(song.windows)
+    assert by_window.shape == (6, len(classifier.card.genres))
+    probabilities = classifier.predict(song).probabilities
+    expected = dict(zip(classifier.card.genres, by_window.mean(axis=0), strict=True))
+    assert probabilities == pytest.approx(expected)
+
+
+def test_a_segment_never_ends_after_the_song(classifier: GenreClassifier) -> None:
+    (segment,) = classifier.classify(encode(music(4), 44_100, "wav")).segments
+    assert (segment.start_seconds, segment.end_seconds) == (0, 4)
+
+
+def test_windows_asked_for_together_or_alone_have_the_same_answer(classifier: GenreClassifier) -> None:
+    windows = np.random.default_rng(0).uniform(size=(70, 128, 128, 1)).astype(np.float32)
+    alone = np.concatenate([classifier.window_probabilities(window[None]) for window in windows])
+    np.testing.assert_allclose(classifier.window_probabilities(windows), alone, atol=1e-6)
+
+
+@pytest.mark.parametrize("suffix", [*LIBSNDFILE, *FFMPEG])
+def test_the_format_of_the_file_does_not_change_the_genre(suffix: str, classifier: GenreClassifier) -> None:
+    samples = music(30, 48_000)
+    expected = classifier.classify(encode(samples, 48_000, "wav"))
+    found = classifier.classify(encode(samples, 48_000, suffix))
+    assert found.genre == expected.genre
+    assert found.probabilities == pytest.approx(expected.probabilities, abs=FORMAT_TOLERANCE)
+
+
+# What lossy encoding may change in a probability; it cuts off the highest bands, which models look at.
+FORMAT_TOLERANCE = 0.15
+
+
+@pytest.mark.parametrize("name", ["blues.00000.wav", "metal.00009.flac", "classical.00000.flac", "disco.00003.flac"])
+@pytest.mark.parametrize("suffix", ["mp3", "ogg", "opus", "m4a", "flac"])
+def test_nor_does_it_for_real_music(name: str, suffix: str, classifier: GenreClassifier, research_data: Path) -> None:
+    import soundfile
+
+    samples, rate = soundfile.read(research_data / "audio" / "gtzan" / name, dtype="float32", always_2d=True)
+    if suffix == "opus":
+        import librosa
+
+        samples = librosa.resample(samples, orig_sr=rate, target_sr=24_000, axis=0)
+        rate = 24_000
+    expected = classifier.classify(encode(samples, rate, "wav"))
+    found = classifier.classify(encode(samples, rate, suffix))
+    assert found.genre == expected.genre
+    assert found.probabilities == pytest.approx(expected.probabilities, abs=FORMAT_TOLERANCE)
+
+
+def graph(inputs: list[str], output: str, genres: int) -> bytes:
+    weights = np.zeros((128, genres), np.float32)
+    made = helper.make_graph(
+        [
+            helper.make_node("ReduceMean", [inputs[0]], ["bands"], axes=[2, 3], keepdims=0),
+            helper.make_node("MatMul", ["bands", "weights"], [output]),
+        ],
+        "graph",
+        [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", 128, 128, 1]) for name in inputs],
+        [helper.make_tensor_value_info(output, TensorProto.FLOAT, ["n", genres])],
+        [helper.make_tensor("weights", TensorProto.FLOAT, weights.shape, weights.tobytes(), raw=True)],
+    )
+    opset = helper.make_opsetid("", 13)
+    return bytes(onnx.helper.make_model(made, opset_imports=[opset], ir_version=8).SerializeToString())
+
+
+@pytest.mark.parametrize(
+    ("weights", "message"),
+    [
+        (b"these are no weights", "not a graph"),
+        (graph(["spectrogram"], "logits", 10), "must take some of"),
+        (graph(["windows"], "answer", 10), "must take some of"),
+        (graph(["windows"], "logits", 9), "not its 10 genres"),
+    ],
+)
+def test_weights_that_do_not_fit_the_card_are_refused(weights: bytes, message: str) -> None:
+    card = replace(CARDS["gtzan-cnn"], name="broken")
+    with pytest.raises(BadBundle, match=message):
+        GenreClassifier(Bundle(card, weights))
+
+
+def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "inference", *map(str, arguments)]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+def test_the_command_line_answers_one_json_object_a_song(tmp_path: Path, classifier: GenreClassifier) -> None:
+    song = tmp_path / "song.flac"
+    song.write_bytes(encode(music(12), 44_100, "flac"))
+    result = run(song, song, "--model", classifier.card.name)
+    assert result.returncode == 0
+    answers = [json.loads(line) for line in result.stdout.splitlines()]
+    assert answers[0] == answers[1]
+    expected = asdict(classifier.classify(song))
+    assert answers[0].pop("file") == str(song)
+    assert answers[0].pop("probabilities") == pytest.approx(expected.pop("probabilities"), abs=1e-6)
+    assert answers[0]["model"] == expected["model"]
+
+
+def test_the_command_line_names_what_it_cannot_read_and_goes_on(tmp_path: Path) -> None:
+    song, text = tmp_path / "song.wav", tmp_path / "text.mp3"
+    song.write_bytes(encode(music(5), 44_100, "wav"))
+    text.write_text("words")
+    result = run(text, tmp_path / "gone.mp3", song)
+    assert result.returncode == 1
+    assert len(result.stdout.splitlines()) == 1
+    assert [line.partition(": ")[0] for line in result.stderr.splitlines()] == [str(text), str(tmp_path / "gone.mp3")]
+
+
+def test_the_command_line_names_the_models_there_are(tmp_path: Path) -> None:
+    result = run(tmp_path / "song.mp3", "--model", "nope")
+    assert (result.returncode, result.stdout) == (2, "")
+    assert "gtzan-svm" in result.stderr

@@ -1,0 +1,311 @@
+"""The service over HTTP: a real server process, real files, and clients that mean harm."""
+
+import json
+import os
+import socket
+import threading
+from collections.abc import Iterator
+from dataclasses import asdict
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from inference.bundle import MODELS, list_cards, load_bundle
+from inference.classifier import GenreClassifier
+from tests.serving.server import BENTOML, ROOT, Server, serve
+from tests.sounds import FFMPEG, LIBSNDFILE, encode, music
+
+SONG = encode(music(35), 44_100, "mp3")
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    log = tmp_path_factory.mktemp("server") / "log"
+    with serve("service:GenreService", ROOT, log, {"GENRE_MAX_UPLOAD_MB": "8"}) as server:
+        yield server
+
+
+def classify(server: Server, audio: bytes, name: str = "song.mp3", **fields: str) -> requests.Response:
+    return requests.post(f"{server.url}/classify", files={"audio": (name, audio)}, data=fields, timeout=60)
+
+
+def error_of(response: requests.Response) -> str:
+    """Return the message of an error answer, having checked its shape and that it gives nothing away."""
+    answer = response.json()
+    assert list(answer) == ["error"]
+    for secret in ("Traceback", str(ROOT), "/tmp", ".py", "site-packages"):
+        assert secret not in response.text
+    return str(answer["error"])
+
+
+def test_a_song_gets_its_genre(server: Server) -> None:
+    response = classify(server, SONG)
+    assert (response.status_code, response.headers["content-type"]) == (200, "application/json")
+    answer = response.json()
+    assert list(answer) == ["genre", "confidence", "probabilities", "segments", "audio", "model"]
+    assert answer["model"]["name"] == next(iter(list_cards()))
+    assert answer["audio"] == {"duration_seconds": 35.0, "sample_rate_hz": 44100, "channels": 2}
+    assert answer["genre"] == max(answer["probabilities"], key=answer["probabilities"].__getitem__)
+
+
+@pytest.mark.parametrize("suffix", [*LIBSNDFILE, *FFMPEG])
+@pytest.mark.parametrize("model", list_cards())
+def test_the_answer_is_the_command_lines(suffix: str, model: str, server: Server) -> None:
+    song = encode(music(12, 48_000, seed=1), 48_000, suffix)
+    answer = classify(server, song, f"song.{suffix}", model=model).json()
+    expected = asdict(GenreClassifier(load_bundle(MODELS / model)).classify(song))
+    for part in ("probabilities", "confidence"):
+        assert answer.pop(part) == pytest.approx(expected.pop(part), abs=1e-6)
+    for found, wanted in zip(answer.pop("segments"), expected.pop("segments"), strict=True):
+        assert found.pop("confidence") == pytest.approx(wanted.pop("confidence"), abs=1e-6)
+        assert found == wanted
+    assert answer == expected
+
+
+def test_top_k_limits_the_probabilities(server: Server) -> None:
+    everything = classify(server, SONG).json()["probabilities"]
+    assert list(classify(server, SONG, top_k="3").json()["probabilities"]) == list(everything)[:3]
+    assert len(classify(server, SONG, top_k="99").json()["probabilities"]) == len(everything)
+
+
+def test_bentomls_own_client_can_call_it(server: Server, tmp_path: Path) -> None:
+    import bentoml
+
+    song = tmp_path / "song.mp3"
+    song.write_bytes(SONG)
+    with bentoml.SyncHTTPClient(server.url) as client:
+        answer = client.classify(audio=song, model="gtzan-svm", top_k=2)
+    assert answer["model"]["name"] == "gtzan-svm"
+    assert len(answer["probabilities"]) == 2
+
+
+def test_models_lists_every_card(server: Server) -> None:
+    answer = requests.get(f"{server.url}/models", timeout=10).json()
+    cards = list_cards()
+    assert answer == {
+        "default": next(iter(cards)),
+        "models": json.loads(json.dumps([asdict(c) for c in cards.values()])),
+    }
+
+
+def test_it_documents_itself(server: Server) -> None:
+    document = requests.get(f"{server.url}/docs.json", timeout=10).json()
+    classify_post = document["paths"]["/classify"]["post"]
+    form = classify_post["requestBody"]["content"]["multipart/form-data"]["schema"]
+    assert form["required"] == ["audio"]
+    assert set(form["properties"]) == {"audio", "model", "top_k"}
+    assert all(field["description"] for field in form["properties"].values())
+    example = classify_post["responses"]["200"]["content"]["application/json"]["example"]
+    assert list(example) == list(classify(server, SONG).json())
+    assert {"400", "413", "415"} <= set(classify_post["responses"])
+    assert "get" in document["paths"]["/models"]
+    references = set(_references(document))
+    assert references <= {f"#/components/schemas/{name}" for name in document["components"]["schemas"]}
+
+
+def _references(part: Any) -> Iterator[str]:
+    if isinstance(part, dict):
+        yield from (value for key, value in part.items() if key == "$ref")
+        part = list(part.values())
+    if isinstance(part, list):
+        for inner in part:
+            yield from _references(inner)
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/livez", "/readyz", "/metrics", "/"])
+def test_health_metrics_and_the_page_of_the_api_are_there(path: str, server: Server) -> None:
+    assert requests.get(server.url + path, timeout=10).status_code == 200
+
+
+def half(suffix: str) -> bytes:
+    whole = encode(music(10, 48_000), 48_000, suffix)
+    return whole[: len(whole) // 2]
+
+
+BAD_SONGS = {
+    "empty": (b"", "empty"),
+    "text": (b"These are only words. " * 500, "not audio"),
+    "picture": (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + bytes(500), "not audio"),
+    "noise": (os.urandom(50_000), "not audio"),
+    "half a WAV": (half("wav"), "cut short"),
+    "half an MP3": (half("mp3"), "cut short"),
+    "half a FLAC": (half("flac"), "cut short"),
+    "half an Ogg": (half("ogg"), "cut short"),
+    "half an M4A": (half("m4a"), "cut short"),
+    "under a second": (encode(music(0.9), 44_100, "wav"), "at least one second"),
+    "a playlist": (b"#EXTM3U\n#EXTINF:10,\nfile:///etc/passwd\n", "not audio"),
+}
+
+
+@pytest.mark.parametrize(("content", "message"), BAD_SONGS.values(), ids=BAD_SONGS)
+def test_what_cannot_be_classified_is_a_400_that_says_why(content: bytes, message: str, server: Server) -> None:
+    response = classify(server, content)
+    assert response.status_code == 400
+    assert message in error_of(response)
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"model": "nope"}, "Choose one of: gtzan-"),
+        ({"model": "../models/gtzan-svm"}, "Choose one of: gtzan-"),
+        ({"model": "[1]"}, "GET /models"),
+        ({"top_k": "0"}, "whole number"),
+        ({"top_k": "-1"}, "whole number"),
+        ({"top_k": "2.5"}, "whole number"),
+        ({"top_k": "true"}, "whole number"),
+        ({"top_k": "many"}, "whole number"),
+    ],
+)
+def test_a_field_that_makes_no_sense_is_a_400(fields: dict[str, str], message: str, server: Server) -> None:
+    response = classify(server, SONG, **fields)
+    assert response.status_code == 400
+    assert message in error_of(response)
+
+
+def test_a_form_without_a_song_is_a_400(server: Server) -> None:
+    response = requests.post(f"{server.url}/classify", files={"song": SONG}, timeout=10)
+    assert response.status_code == 400
+    assert "curl -F audio=@song.mp3" in error_of(response)
+
+
+@pytest.mark.parametrize("two", ["audio", "model"])
+def test_a_second_file_is_a_400(two: str, server: Server) -> None:
+    files = [("audio", ("a.mp3", SONG)), (two, ("b.mp3", SONG))]
+    response = requests.post(f"{server.url}/classify", files=files, timeout=10)
+    assert response.status_code == 400
+    error_of(response)
+
+
+@pytest.mark.parametrize("content_type", ["application/json", "audio/mpeg", "application/x-www-form-urlencoded", ""])
+def test_anything_but_a_form_is_a_415(content_type: str, server: Server) -> None:
+    headers = {"content-type": content_type}
+    response = requests.post(f"{server.url}/classify", data=b'{"audio": "/etc/passwd"}', headers=headers, timeout=10)
+    assert response.status_code == 415
+    assert "multipart/form-data" in error_of(response)
+
+
+def test_a_pickle_is_never_opened(server: Server) -> None:
+    headers = {"content-type": "application/vnd.bentoml+pickle"}
+    response = requests.post(f"{server.url}/classify", data=b"cos\nabort\n(tR.", headers=headers, timeout=10)
+    assert response.status_code == 415
+
+
+@pytest.mark.parametrize("content", [b"", b"--x\r\n", b"--x\r\nContent-Disposition: nonsense\r\n\r\nx\r\n--x--\r\n"])
+def test_a_broken_form_is_a_400(content: bytes, server: Server) -> None:
+    headers = {"content-type": "multipart/form-data; boundary=x"}
+    response = requests.post(f"{server.url}/classify", data=content, headers=headers, timeout=10)
+    assert response.status_code == 400
+    error_of(response)
+
+
+def test_an_address_in_place_of_a_file_is_not_fetched(server: Server) -> None:
+    asked = []
+
+    class Listener(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            self.send_response(200)
+            self.end_headers()
+
+    with HTTPServer(("127.0.0.1", 0), Listener) as listener:
+        threading.Thread(target=listener.serve_forever, daemon=True).start()
+        for target in (f"http://127.0.0.1:{listener.server_port}/song.mp3", "/etc/passwd", "file:///etc/passwd"):
+            response = requests.post(f"{server.url}/classify", files={"audio": (None, target)}, timeout=10)
+            assert response.status_code == 400
+            assert "no file" in error_of(response)
+        listener.shutdown()
+    assert not asked
+
+
+class TestOverTheLimit:
+    """The server of these tests takes 8 MB."""
+
+    SIZE = 30_000_000
+
+    def test_a_stated_length_is_refused_before_anything_is_sent(self, server: Server) -> None:
+        host, port = server.url.removeprefix("http://").split(":")
+        request = "POST /classify HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=x\r\n"
+        request += f"Content-Length: {self.SIZE}\r\nExpect: 100-continue\r\n\r\n"
+        with socket.create_connection((host, int(port)), timeout=10) as connection:
+            connection.sendall(request.encode())
+            answer = connection.recv(10_000)
+        assert answer.startswith(b"HTTP/1.1 413")
+        assert b"limit of 8 MB" in answer
+
+    def test_a_client_that_sends_all_the_same_gets_to_read_why(self, server: Server) -> None:
+        response = classify(server, bytes(self.SIZE))
+        assert response.status_code == 413
+        assert "limit of 8 MB" in error_of(response)
+
+    def test_a_client_that_states_no_length_is_stopped_at_the_limit(self, server: Server) -> None:
+        sent = 0
+
+        def chunks() -> Iterator[bytes]:
+            nonlocal sent
+            yield b'--x\r\nContent-Disposition: form-data; name="audio"; filename="song.mp3"\r\n\r\n'
+            while sent < 1_000_000_000:
+                sent += 1_000_000
+                yield bytes(1_000_000)
+
+        headers = {"content-type": "multipart/form-data; boundary=x"}
+        try:
+            response = requests.post(f"{server.url}/classify", data=chunks(), headers=headers, timeout=60)
+        except requests.ConnectionError:
+            # The server hung up on a client that went on sending.
+            pass
+        else:
+            assert response.status_code == 413
+            assert "limit of 8 MB" in error_of(response)
+        assert sent < 100_000_000
+
+    def test_a_song_just_under_the_limit_is_taken(self, server: Server) -> None:
+        song = encode(music(45, 44_100), 44_100, "wav")
+        assert 7_900_000 < len(song) < 8_000_000
+        assert classify(server, song).status_code == 200
+
+
+def test_nothing_above_was_an_error_of_the_server(server: Server) -> None:
+    """Comes last in this file: the log of the server that had to stand all of it."""
+    assert classify(server, SONG).status_code == 200
+    log = server.log.read_text()
+    assert "(status=500" not in log
+    traces = [line for line in log.splitlines() if line.startswith("Traceback")]
+    assert not traces
+
+
+def test_a_bento_serves_the_same_answers_from_another_folder(tmp_path: Path) -> None:
+    import subprocess
+
+    home = {"BENTOML_HOME": str(tmp_path / "bentoml"), "BENTOML_DO_NOT_TRACK": "True"}
+    build = subprocess.run(
+        [BENTOML, "build", "--output", "tag"],
+        cwd=ROOT,
+        env=os.environ | home,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    tag = build.stdout.strip().removeprefix("__tag__:")
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    with serve(tag, elsewhere, tmp_path / "log", home) as server:
+        assert {card["name"] for card in requests.get(f"{server.url}/models", timeout=10).json()["models"]} == set(
+            list_cards()
+        )
+        for name in list_cards():
+            answer = classify(server, SONG, model=name).json()
+            expected = GenreClassifier(load_bundle(MODELS / name)).classify(SONG)
+            assert answer["probabilities"] == pytest.approx(expected.probabilities, abs=1e-6)
+
+
+def test_other_models_can_be_served_by_naming_their_folder(tmp_path: Path) -> None:
+    import shutil
+
+    shutil.copytree(MODELS / "gtzan-svm", tmp_path / "models" / "gtzan-svm")
+    with serve("service:GenreService", ROOT, tmp_path / "log", {"GENRE_MODELS": str(tmp_path / "models")}) as server:
+        assert len(requests.get(f"{server.url}/models", timeout=10).json()["models"]) == 1
+        assert classify(server, SONG).json()["model"]["name"] == "gtzan-svm"
