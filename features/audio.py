@@ -124,7 +124,7 @@ def _ffmpeg_container(file: BinaryIO) -> Iterator[InputContainer]:
     # The empty protocol list keeps a hostile file from naming another file or address to open.
     options = {"format_whitelist": _DEMUXERS, "protocol_whitelist": ""}
     try:
-        container = av.open(file, options=options)
+        container = av.open(file, "r", options=options)
     except (av.FFmpegError, ValueError) as error:
         raise _not_audio() from error
     with container:
@@ -137,7 +137,6 @@ def _sound_from_ffmpeg(container: InputContainer) -> Sound:
     stream = container.streams.audio[0]
     if stream.sample_rate == 0 or stream.channels == 0:
         raise _not_audio()
-    stream.thread_type = "NONE"
 
     def blocks() -> Iterator[NDArray[np.float32]]:
         decoded = 0
@@ -146,7 +145,7 @@ def _sound_from_ffmpeg(container: InputContainer) -> Sound:
             for frame in container.decode(stream):
                 for converted in to_float.resample(frame):
                     decoded += converted.samples
-                    yield _mono(converted.to_ndarray())
+                    yield _mono(np.asarray(converted.to_ndarray(), np.float32))
         except (av.FFmpegError, ValueError) as error:
             raise _damaged() from error
         if stream.duration and stream.time_base and container.format.name.startswith(_DEMUXERS_WITH_LENGTH):
@@ -160,7 +159,7 @@ def _mono(channels: NDArray[np.float32]) -> NDArray[np.float32]:
 
     One channel added to the next is over ten times faster than `mean` along the short axis.
     """
-    mono = channels[0].copy()
+    mono: NDArray[np.float32] = channels[0].copy()
     for channel in channels[1:]:
         mono += channel
     if len(channels) > 1:

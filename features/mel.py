@@ -76,7 +76,7 @@ def log_mel(samples: NDArray[np.float32], sample_rate_hz: int, settings: MelSett
         spectrum = scipy.fft.rfft(frames[starts[batch]] * window, fft_size, overwrite_x=True)
         power = np.square(spectrum.real) + np.square(spectrum.imag)
         mel_power[:, batch] = filters @ np.ascontiguousarray(power.T)
-    decibels = 10 * np.log10(np.maximum(mel_power, np.float32(_LEAST_POWER)))
+    decibels: NDArray[np.float32] = 10 * np.log10(np.maximum(mel_power, np.float32(_LEAST_POWER)))
     decibels -= decibels.max()
     return np.maximum(decibels, np.float32(-TOP_DB))
 

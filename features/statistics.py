@@ -1,5 +1,7 @@
 """Numbers that describe a window of a log-mel spectrogram, for the classical models."""
 
+from itertools import pairwise
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.fft import dct, rfft
@@ -36,7 +38,7 @@ def _modulation(bands: NDArray[np.float32]) -> NDArray[np.float32]:
     groups = (groups - groups.mean(axis=-1, keepdims=True)) * np.hanning(frames).astype(np.float32)
     spectrum = rfft(groups, axis=-1)
     power = (np.square(spectrum.real) + np.square(spectrum.imag)) / np.float32(frames)
-    ranges = zip(_MODULATION_EDGES[:-1], _MODULATION_EDGES[1:], strict=True)
+    ranges = pairwise(_MODULATION_EDGES)
     energies = np.stack([power[..., low:high].mean(axis=-1) for low, high in ranges], axis=-1)
     return np.asarray(np.log(energies + np.float32(1e-5)).reshape(len(bands), -1))
 
@@ -56,7 +58,8 @@ def _steps(bands: NDArray[np.float32]) -> NDArray[np.float32]:
 
 def _cepstral_motion(bands: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return the spread of the first and second differences of the cepstrum over time, shape (n, 40)."""
-    velocity = np.diff(dct(bands, axis=1, norm="ortho")[:, :_CEPSTRAL_COEFFICIENTS], axis=-1)
+    cepstrum: NDArray[np.float32] = dct(bands, axis=1, norm="ortho")[:, :_CEPSTRAL_COEFFICIENTS]
+    velocity = np.diff(cepstrum, axis=-1)
     return np.concatenate([velocity.std(axis=-1), np.diff(velocity, axis=-1).std(axis=-1)], axis=1)
 
 
@@ -66,7 +69,7 @@ def _correlations(bands: NDArray[np.float32]) -> NDArray[np.float32]:
     groups = groups - groups.mean(axis=-1, keepdims=True)
     groups /= np.sqrt(np.square(groups).mean(axis=-1, keepdims=True)) + np.float32(1e-3)
     one, other = np.triu_indices(_GROUPS, 1)
-    return (groups @ groups.transpose(0, 2, 1) / np.float32(groups.shape[-1]))[:, one, other]
+    return np.asarray((groups @ groups.transpose(0, 2, 1) / np.float32(groups.shape[-1]))[:, one, other])
 
 
 def _spectral_shape(bands: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -88,7 +88,7 @@ def scale_clip(decibels: NDArray[np.float32]) -> NDArray[np.float32]:
     """
     least = decibels.min()
     span = decibels.max() - least
-    return (decibels - least) / (span or np.float32(1))
+    return np.asarray((decibels - least) / (span or np.float32(1)))
 
 
 def cut_windows(clip: NDArray[np.float32], settings: MelSettings) -> NDArray[np.float32]:

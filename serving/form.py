@@ -37,7 +37,7 @@ class SongForm(bentoml.IODescriptor):
     """A song to classify, as multipart/form-data."""
 
     audio: Path = Field(
-        description="The song: WAV, AIFF, FLAC, MP3, Ogg, Opus, M4A, WMA, WebM, or a video with sound; at least 1 second."
+        description="A song: WAV, AIFF, FLAC, MP3, Ogg, Opus, M4A, WMA, WebM or a video with sound, of 1 second or more."
     )
     model: str | None = Field(None, description="Name of the model, from GET /models.", examples=["gtzan-svm"])
     top_k: int | None = Field(
@@ -52,9 +52,11 @@ class SongForm(bentoml.IODescriptor):
         uploads of any size, and answers what it cannot read with an error of another shape.
         """
         try:
-            return cls.model_construct(**await _read(request))
+            fields = await _read(request)
         except BadRequest as problem:
-            return cls.model_construct(audio=problem)
+            fields = {"audio": problem}
+        form: SongForm = cls.model_construct(**fields)
+        return form
 
 
 async def _read(request: Request) -> dict[str, Any]:

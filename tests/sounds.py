@@ -44,6 +44,7 @@ def encode(samples: NDArray[np.float32], rate: int, suffix: str) -> bytes:
     with av.open(buffer, "w", format=container) as output:
         layout = {1: "mono", 2: "stereo"}[samples.shape[1]]
         stream = output.add_stream(codec, rate=rate, layout=layout)
+        assert isinstance(stream, av.AudioStream)
         stream.bit_rate = 192_000
         if suffix == "mp4":
             picture = output.add_stream("mpeg4", rate=5, width=64, height=64, pix_fmt="yuv420p")

@@ -22,7 +22,8 @@ def test_a_file_gives_its_mono_sound_at_its_own_rate(suffix: str, tmp_path: Path
     path = tmp_path / "song"
     path.write_bytes(encode(samples, rate, suffix))
     audio = load_audio(path)
-    assert (audio.sample_rate_hz, audio.channels, audio.samples.dtype) == (rate, 2, np.float32)
+    assert (audio.sample_rate_hz, audio.channels) == (rate, 2)
+    assert audio.samples.dtype == np.float32
     assert len(audio.samples) == pytest.approx(5 * rate, abs=0.1 * rate)
     # Encoders differ in delay, so compare what does not depend on it.
     assert np.std(audio.samples) == pytest.approx(np.std(samples.mean(axis=1)), rel=0.05)

@@ -121,4 +121,4 @@ def test_real_audio_looks_like_its_picture_in_the_data(name: str, tolerance: flo
 def _picture(research_data: Path, track: str) -> NDArray[np.float32]:
     with zipfile.ZipFile(research_data / "gtzan_mel.zip") as archive:
         content = archive.read(f"{track.partition('.')[0]}/{track}.jpg")
-    return np.flipud(np.asarray(Image.open(io.BytesIO(content)), np.float32)) / 255
+    return np.flipud(np.asarray(Image.open(io.BytesIO(content)), np.float32)) / np.float32(255)

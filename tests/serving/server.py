@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,13 +28,13 @@ class Server:
 
 
 @contextmanager
-def serve(target: str, folder: Path, log: Path, settings: Mapping[str, str] = {}) -> Iterator[Server]:
+def serve(target: str, folder: Path, log: Path, **settings: str) -> Iterator[Server]:
     """Run `bentoml serve TARGET` in a folder until the block ends."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     environment = os.environ | {"BENTOML_DO_NOT_TRACK": "True", "ORT_DISABLE_TELEMETRY": "1"} | settings
-    command = [BENTOML, "serve", target, "--host", "127.0.0.1", "--port", str(port)]
+    command: list[str | Path] = [BENTOML, "serve", target, "--host", "127.0.0.1", "--port", str(port)]
     with open(log, "wb") as output:
         process = subprocess.Popen(command, cwd=folder, env=environment, stdout=output, stderr=output)
     url = f"http://127.0.0.1:{port}"
