@@ -37,7 +37,7 @@ class SongForm(bentoml.IODescriptor):
     """A song to classify, as multipart/form-data."""
 
     audio: Path = Field(
-        description="A song: WAV, AIFF, FLAC, MP3, Ogg, Opus, M4A, WMA, WebM or a video with sound, of 1 second or more."
+        description="A song of 1 second or more: WAV, AIFF, FLAC, MP3, Ogg, Opus, M4A, WMA, WebM or video."
     )
     model: str | None = Field(None, description="Name of the model, from GET /models.", examples=["gtzan-svm"])
     top_k: int | None = Field(

@@ -64,7 +64,7 @@ def document(bentoml_document: Mapping[str, Any], version: str) -> dict[str, Any
                     "tags": classify["tags"],
                     "responses": {
                         "200": {
-                            "description": "`models`, the cards, and `default`, the name of the model used if none is named.",
+                            "description": "`models`, the cards; and `default`, the model used if none is named.",
                             "content": {"application/json": {"schema": models}},
                         }
                     },
