@@ -17,6 +17,7 @@ from typing import Any, cast
 import anyio.to_thread
 import bentoml
 from _bentoml_sdk.io_models import IORootModel
+from bentoml import Service
 from starlette.applications import Starlette
 from starlette.datastructures import UploadFile
 from starlette.requests import Request
@@ -29,7 +30,8 @@ from features.windows import SongWindows, song_windows
 from inference.bundle import MODELS, UnknownModel, find_card, list_cards, load_bundle
 from inference.classifier import GenreClassifier, Prediction
 from serving import openapi
-from serving.form import BadRequest, SongForm
+from serving.errors import BadRequest, JsonErrors
+from serving.form import SongForm
 
 MODELS_FOLDER = Path(os.environ.get("GENRE_MODELS", MODELS))
 
@@ -63,7 +65,7 @@ async def list_models(_: Request) -> JSONResponse:
 
 async def describe(_: Request) -> JSONResponse:
     """Answer GET /docs.json."""
-    spec = cast(Any, GenreService).openapi_spec
+    spec = SERVICE.openapi_spec
     return JSONResponse(openapi.document(spec.asdict(), "1"))
 
 
@@ -100,3 +102,8 @@ class GenreService:
             raise BadRequest(400, features["error"])
         prediction = await anyio.to_thread.run_sync(self.classifiers[card.name].predict, SongWindows(**features))
         return replace(prediction, probabilities=dict(islice(prediction.probabilities.items(), top_k)))
+
+
+# BentoML's decorator has made a Service of the class, which its types do not say.
+SERVICE = cast(Service[Any], GenreService)
+SERVICE.add_asgi_middleware(JsonErrors)

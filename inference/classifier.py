@@ -117,11 +117,14 @@ class GenreClassifier:
 
     def window_probabilities(self, windows: NDArray[np.float32]) -> NDArray[np.float64]:
         """Return the probabilities of each window, shape (n, n_mels, frames, 1) -> (n, genres)."""
-        logits = np.concatenate(
-            [
-                self._session.run(None, {name: INPUTS[name](batch) for name in self._inputs})[0]
-                for batch in (windows[i : i + _WINDOWS_PER_RUN] for i in range(0, len(windows), _WINDOWS_PER_RUN))
-            ]
-        ).astype(np.float64)
-        exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
-        return np.asarray(exponentials / exponentials.sum(axis=1, keepdims=True))
+        batches = (windows[first : first + _WINDOWS_PER_RUN] for first in range(0, len(windows), _WINDOWS_PER_RUN))
+        logits = [
+            self._session.run([OUTPUT], {name: INPUTS[name](batch) for name in self._inputs})[0] for batch in batches
+        ]
+        return softmax(np.concatenate(logits))
+
+
+def softmax(logits: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Return probabilities for logits, shape (n, genres) -> (n, genres)."""
+    exponentials = np.exp(logits.astype(np.float64) - logits.max(axis=1, keepdims=True))
+    return np.asarray(exponentials / exponentials.sum(axis=1, keepdims=True))

@@ -3,6 +3,7 @@
 import json
 import os
 import time
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -11,26 +12,16 @@ from pydantic import Field
 from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import JSONResponse
 from starlette.types import Message
+
+from serving.errors import BadRequest
 
 MAX_UPLOAD_BYTES = int(float(os.environ.get("GENRE_MAX_UPLOAD_MB", "50")) * 1_000_000)
 # The form around the song: boundaries, headers and the other fields.
 _FORM_BYTES = 100_000
-# How long a client that sends too much is listened to, so that it gets to read the answer.
+# How far a client that sends too much is listened to, so that it gets to read the answer.
 _DRAIN_SECONDS = 1.0
-
-
-class BadRequest(Exception):
-    """A request that cannot be answered: an HTTP status, and a message that says what to do."""
-
-    def __init__(self, status: int, message: str) -> None:
-        super().__init__(message)
-        self.status = status
-
-    def response(self) -> JSONResponse:
-        """Return the answer, in the one shape that all errors have."""
-        return JSONResponse({"error": str(self)}, self.status)
+_DRAIN_BYTES = 4 * MAX_UPLOAD_BYTES
 
 
 class SongForm(bentoml.IODescriptor):
@@ -54,6 +45,8 @@ class SongForm(bentoml.IODescriptor):
         try:
             fields = await _read(request)
         except BadRequest as problem:
+            if problem.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+                await _drain(request)
             fields = {"audio": problem}
         form: SongForm = cls.model_construct(**fields)
         return form
@@ -64,8 +57,6 @@ async def _read(request: Request) -> dict[str, Any]:
         raise BadRequest(415, "Send the song as multipart/form-data, such as: curl -F audio=@song.mp3 ADDRESS/classify")
     stated_length = request.headers.get("content-length", "")
     if stated_length.isdecimal() and int(stated_length) > MAX_UPLOAD_BYTES + _FORM_BYTES:
-        if "100-continue" not in request.headers.get("expect", ""):
-            await _drain(request)
         raise _too_large()
     try:
         form = await _bounded(request).form(max_files=1, max_fields=10)
@@ -114,10 +105,17 @@ def _bounded(request: Request) -> Request:
 
 
 async def _drain(request: Request) -> None:
-    """Throw away what the client sends for a while: most clients read no answer before they have sent all."""
+    """Throw away what the client sends for a while, unless it waits to be asked for it.
+
+    Most clients read no answer before they have sent all they have.
+    """
+    if "100-continue" in request.headers.get("expect", ""):
+        return
     deadline = time.monotonic() + _DRAIN_SECONDS
-    async for _ in request.stream():
-        if time.monotonic() > deadline:
+    drained = 0
+    async for part in request.stream():
+        drained += len(part)
+        if drained > _DRAIN_BYTES or time.monotonic() > deadline:
             return
 
 

@@ -30,7 +30,8 @@ def music(seconds: float, rate: int = 44_100, channels: int = 2, seed: int = 0) 
     drum = rng.normal(size=len(time)) * np.exp(-12 * (time % 0.5))
     mono = 0.1 * voices + 0.1 * drum
     sides = [mono * (1 + 0.2 * np.sin(2 * np.pi * 0.1 * time + side)) for side in range(channels)]
-    return np.stack(sides, axis=1).astype(np.float32)
+    # Whole steps of 16 bits, which every lossless encoder keeps.
+    return (np.round(np.stack(sides, axis=1) * 32_768) / 32_768).astype(np.float32)
 
 
 def encode(samples: NDArray[np.float32], rate: int, suffix: str) -> bytes:

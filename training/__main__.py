@@ -21,7 +21,7 @@ from training.gtzan import GENRES, SIDES, BadData, load_tracks
 
 MODEL_VERSION = "1.0.0"
 DESCRIPTIONS = {
-    "svm": "Support vector machine (RBF) on statistics of each 10-second window, sigmoid-calibrated.",
+    "svm": "Support vector machine (RBF) on statistics of each 10-second window; its margins give probabilities.",
     "cnn": "Convolutional network of 5 layers on each 10-second window, trained on augmented crops.",
 }
 LIBRARIES = {

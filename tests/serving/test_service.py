@@ -1,8 +1,10 @@
 """The service over HTTP: a real server process, real files, and clients that mean harm."""
 
+import http.client
 import json
 import os
-import socket
+import shutil
+import subprocess
 import threading
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -10,6 +12,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
+import bentoml
 import pytest
 import requests
 
@@ -72,8 +75,6 @@ def test_top_k_limits_the_probabilities(server: Server) -> None:
 
 
 def test_bentomls_own_client_can_call_it(server: Server, tmp_path: Path) -> None:
-    import bentoml
-
     song = tmp_path / "song.mp3"
     song.write_bytes(SONG)
     with bentoml.SyncHTTPClient(server.url) as client:
@@ -192,6 +193,16 @@ def test_a_pickle_is_never_opened(server: Server) -> None:
     headers = {"content-type": "application/vnd.bentoml+pickle"}
     response = requests.post(f"{server.url}/classify", data=b"cos\nabort\n(tR.", headers=headers, timeout=10)
     assert response.status_code == 415
+    assert "Pickles are not taken" in error_of(response)
+
+
+@pytest.mark.parametrize(("method", "path", "status"), [("GET", "/nothing", 404), ("GET", "/classify", 405)])
+def test_an_address_that_is_not_there_is_an_error_of_the_same_shape(
+    method: str, path: str, status: int, server: Server
+) -> None:
+    response = requests.request(method, server.url + path, timeout=10)
+    assert response.status_code == status
+    assert f"{method} {path}" in error_of(response)
 
 
 @pytest.mark.parametrize("content", [b"", b"--x\r\n", b"--x\r\nContent-Disposition: nonsense\r\n\r\nx\r\n--x--\r\n"])
@@ -227,14 +238,16 @@ class TestOverTheLimit:
     SIZE = 30_000_000
 
     def test_a_stated_length_is_refused_before_anything_is_sent(self, server: Server) -> None:
-        host, port = server.url.removeprefix("http://").split(":")
-        request = "POST /classify HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=x\r\n"
-        request += f"Content-Length: {self.SIZE}\r\nExpect: 100-continue\r\n\r\n"
-        with socket.create_connection((host, int(port)), timeout=10) as connection:
-            connection.sendall(request.encode())
-            answer = connection.recv(10_000)
-        assert answer.startswith(b"HTTP/1.1 413")
-        assert b"limit of 8 MB" in answer
+        connection = http.client.HTTPConnection(server.url.removeprefix("http://"), timeout=10)
+        connection.putrequest("POST", "/classify")
+        connection.putheader("Content-Type", "multipart/form-data; boundary=x")
+        connection.putheader("Content-Length", str(self.SIZE))
+        connection.putheader("Expect", "100-continue")
+        connection.endheaders()
+        response = connection.getresponse()
+        assert response.status == 413
+        assert b"limit of 8 MB" in response.read()
+        connection.close()
 
     def test_a_client_that_sends_all_the_same_gets_to_read_why(self, server: Server) -> None:
         response = classify(server, bytes(self.SIZE))
@@ -278,8 +291,6 @@ def test_nothing_above_was_an_error_of_the_server(server: Server) -> None:
 
 
 def test_a_bento_serves_the_same_answers_from_another_folder(tmp_path: Path) -> None:
-    import subprocess
-
     home = {"BENTOML_HOME": str(tmp_path / "bentoml"), "BENTOML_DO_NOT_TRACK": "True"}
     build = subprocess.run(
         [BENTOML, "build", "--output", "tag"],
@@ -303,8 +314,6 @@ def test_a_bento_serves_the_same_answers_from_another_folder(tmp_path: Path) -> 
 
 
 def test_other_models_can_be_served_by_naming_their_folder(tmp_path: Path) -> None:
-    import shutil
-
     shutil.copytree(MODELS / "gtzan-svm", tmp_path / "models" / "gtzan-svm")
     with serve("service:GenreService", ROOT, tmp_path / "log", GENRE_MODELS=str(tmp_path / "models")) as server:
         assert len(requests.get(f"{server.url}/models", timeout=10).json()["models"]) == 1

@@ -1,0 +1,58 @@
+"""Errors: every one that leaves the service is a JSON object with one field, `error`."""
+
+from http import HTTPStatus
+
+from starlette.datastructures import Headers
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+_PICKLE = "application/vnd.bentoml+pickle"
+
+
+class BadRequest(Exception):
+    """A request that cannot be answered: an HTTP status, and a message that says what to do."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+    def response(self) -> JSONResponse:
+        """Return the answer; a client that is told it sends too much is not listened to any longer."""
+        headers = {"connection": "close"} if self.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE else None
+        return JSONResponse({"error": str(self)}, self.status, headers)
+
+
+class JsonErrors:
+    """ASGI middleware that gives the errors of BentoML and Starlette themselves the shape of all others."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, and the answer back."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        if Headers(scope=scope).get("content-type", "").startswith(_PICKLE):
+            # BentoML refuses it too, as it must, but with a list for an answer and a trace in the log.
+            await BadRequest(415, "Pickles are not taken. Send a song as multipart/form-data.").response()(
+                scope, receive, send
+            )
+            return
+        replaced = False
+
+        async def send_json(message: Message) -> None:
+            nonlocal replaced
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                content_type = Headers(raw=message["headers"]).get("content-type", "")
+                if status >= HTTPStatus.BAD_REQUEST and not content_type.startswith("application/json"):
+                    replaced = True
+                    problem = f"{HTTPStatus(status).phrase}: {scope['method']} {scope['path']}."
+                    await BadRequest(status, f"{problem} GET /docs.json lists what there is.").response()(
+                        scope, receive, send
+                    )
+            if not replaced:
+                await send(message)
+
+        await self.app(scope, receive, send_json)
