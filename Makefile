@@ -39,6 +39,10 @@ format: .venv/dev/installed ## format the code and sort its imports
 	$(DEV)/ruff format .
 	$(DEV)/ruff check --fix .
 
+.PHONY: hooks
+hooks: .venv/dev/installed ## check format, lint and types at each commit
+	$(DEV)/pre-commit install
+
 .PHONY: train
 train: .venv/dev/installed ## train the shipped models again (DATA=... where gtzan_mel.zip and gtzan_tracks.tsv are)
 	$(DEV)/python -m training --model svm --data $(DATA)
