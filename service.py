@@ -66,7 +66,7 @@ async def list_models(_: Request) -> JSONResponse:
 async def describe(_: Request) -> JSONResponse:
     """Answer GET /docs.json."""
     spec = SERVICE.openapi_spec
-    return JSONResponse(openapi.document(spec.asdict(), "1"))
+    return JSONResponse(openapi.document(spec.asdict()))
 
 
 @bentoml.asgi_app(Starlette(routes=[Route("/models", list_models), Route("/docs.json", describe)]))

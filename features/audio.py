@@ -135,7 +135,8 @@ def _ffmpeg_container(file: BinaryIO) -> Iterator[InputContainer]:
 
 def _sound_from_ffmpeg(container: InputContainer) -> Sound:
     stream = container.streams.audio[0]
-    if stream.sample_rate == 0 or stream.channels == 0:
+    # A codec unknown to FFmpeg has no context, and the stream then has neither attribute.
+    if stream.codec_context is None or stream.sample_rate == 0 or stream.channels == 0:
         raise _not_audio()
 
     def blocks() -> Iterator[NDArray[np.float32]]:

@@ -19,6 +19,7 @@ from serving.errors import BadRequest
 MAX_UPLOAD_BYTES = int(float(os.environ.get("GENRE_MAX_UPLOAD_MB", "50")) * 1_000_000)
 # The form around the song: boundaries, headers and the other fields.
 _FORM_BYTES = 100_000
+_FIELD_BYTES = 1024
 # How far a client that sends too much is listened to, so that it gets to read the answer.
 _DRAIN_SECONDS = 1.0
 _DRAIN_BYTES = 4 * MAX_UPLOAD_BYTES
@@ -59,7 +60,7 @@ async def _read(request: Request) -> dict[str, Any]:
     if stated_length.isdecimal() and int(stated_length) > MAX_UPLOAD_BYTES + _FORM_BYTES:
         raise _too_large()
     try:
-        form = await _bounded(request).form(max_files=1, max_fields=10)
+        form = await _bounded(request).form(max_files=1, max_fields=10, max_part_size=_FIELD_BYTES)
     except HTTPException as error:
         raise BadRequest(400, f"The form cannot be read: {error.detail}") from error
     audio = form.get("audio")
@@ -85,7 +86,7 @@ def _value(form: FormData, name: str) -> Any:
         return None
     try:
         return json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return text
 
 

@@ -7,6 +7,7 @@ from pydantic import TypeAdapter
 
 from inference.card import ModelCard
 
+API_VERSION = "1"
 DESCRIPTION = """What genre is this song?
 
     curl -F audio=@song.mp3 ADDRESS/classify
@@ -30,7 +31,7 @@ ERRORS = {
 _REFERENCE = "#/components/schemas/{model}"
 
 
-def document(bentoml_document: Mapping[str, Any], version: str) -> dict[str, Any]:
+def document(bentoml_document: Mapping[str, Any]) -> dict[str, Any]:
     """Return the OpenAPI document of the service as JSON-ready parts, given the one BentoML makes of it."""
     models = TypeAdapter(dict[str, str | list[ModelCard]]).json_schema(ref_template=_REFERENCE)
     classify = bentoml_document["paths"]["/classify"]["post"]
@@ -45,7 +46,7 @@ def document(bentoml_document: Mapping[str, Any], version: str) -> dict[str, Any
     }
     return {
         **bentoml_document,
-        "info": {"title": "Music genre classifier", "version": version, "description": DESCRIPTION},
+        "info": {"title": "Music genre classifier", "version": API_VERSION, "description": DESCRIPTION},
         "paths": {
             **bentoml_document["paths"],
             "/classify": {

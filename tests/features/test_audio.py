@@ -99,6 +99,9 @@ NOT_SOUND = {
     "one byte": b"x",
     "WAV header alone": b"RIFF\0\0\0\0WAVE",
     "Ogg start": b"OggS" + bytes(100),
+    "WAV of an unknown codec": encode(music(2), 44_100, "wav").replace(
+        b"fmt \x10\0\0\0\1\0", b"fmt \x10\0\0\0\x34\x12"
+    ),
     "ID3 tag alone": b"ID3\4\0\0\0\0\0\x0a" + bytes(10),
 }
 

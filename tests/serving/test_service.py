@@ -154,6 +154,8 @@ def test_what_cannot_be_classified_is_a_400_that_says_why(content: bytes, messag
         ({"model": "nope"}, "Choose one of: gtzan-"),
         ({"model": "../models/gtzan-svm"}, "Choose one of: gtzan-"),
         ({"model": "[1]"}, "GET /models"),
+        ({"model": "[" * 1000}, "Choose one of: gtzan-"),
+        ({"model": "[" * 5000}, "maximum size"),
         ({"top_k": "0"}, "whole number"),
         ({"top_k": "-1"}, "whole number"),
         ({"top_k": "2.5"}, "whole number"),
