@@ -28,6 +28,7 @@ from features.audio import UnreadableAudio
 from features.mel import MelSettings
 from features.windows import SongWindows, song_windows
 from inference.bundle import MODELS, UnknownModel, find_card, list_cards, load_bundle
+from inference.card import ModelCard
 from inference.classifier import GenreClassifier, Prediction
 from serving import openapi
 from serving.errors import BadRequest, JsonErrors
@@ -59,7 +60,7 @@ class Answer(IORootModel[Prediction]):
 
 async def list_models(_: Request) -> JSONResponse:
     """Answer GET /models: the name of the default model, and the card of each."""
-    cards = list_cards(MODELS_FOLDER)
+    cards: dict[str, ModelCard] = bentoml.get_current_service().cards
     return JSONResponse({"default": next(iter(cards)), "models": [asdict(card) for card in cards.values()]})
 
 

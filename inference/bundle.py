@@ -61,12 +61,12 @@ def load_bundle(folder: Path) -> Bundle:
 def list_cards(models: Path = MODELS) -> dict[str, ModelCard]:
     """Return the cards of all bundles in a folder, by name, the default model first.
 
-    The default is the one with the best accuracy on its validation tracks. Raises BadBundle if there is none.
+    The default is the one with the best accuracy on its validation tracks. Raises BadBundle if there are none.
     """
     cards = [_load_card(path.parent) for path in models.glob(f"*/{CARD_FILE}")]
     if not cards:
         raise BadBundle(f"There is no model in {models}. Train one, or point to a folder that holds some.")
-    cards.sort(key=lambda card: (-card.scores["valid"].accuracy, card.name))
+    cards.sort(key=lambda card: (-card.scores["valid"].accuracy if "valid" in card.scores else 0, card.name))
     return {card.name: card for card in cards}
 
 

@@ -105,11 +105,12 @@ def test_the_default_model_is_the_best_on_validation(tmp_path: Path) -> None:
     for name, accuracy in {"a": 0.5, "b": 0.7, "c": 0.6}.items():
         scores = {"valid": Scores(accuracy, accuracy, 2), "test": Scores(1 - accuracy, 0.5, 2)}
         save_bundle(Bundle(replace(CARD, name=name, scores=scores), WEIGHTS), tmp_path)
+    save_bundle(Bundle(replace(CARD, name="0", scores={}), WEIGHTS), tmp_path)
     cards = list_cards(tmp_path)
-    assert list(cards) == ["b", "c", "a"]
+    assert list(cards) == ["b", "c", "a", "0"]
     assert find_card(None, cards).name == "b"
     assert find_card("a", cards).name == "a"
-    with pytest.raises(UnknownModel, match="b, c, a"):
+    with pytest.raises(UnknownModel, match="b, c, a, 0"):
         find_card("d", cards)
 
 
