@@ -45,8 +45,9 @@ hooks: .venv/dev/installed ## check format, lint and types at each commit
 
 .PHONY: train
 train: .venv/dev/installed ## train the shipped models again (DATA=... where gtzan_mel.zip and gtzan_tracks.tsv are)
-	$(DEV)/python -m training --model svm --data $(DATA)
-	$(DEV)/python -m training --model cnn --data $(DATA)
+	$(DEV)/python -m training fit --model logistic --data $(DATA)
+	$(DEV)/python -m training fit --model svm --data $(DATA)
+	$(DEV)/python -m training fit --model cnn --data $(DATA)
 
 .PHONY: bento
 bento: .venv/serve/installed ## build a Bento that holds the models

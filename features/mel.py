@@ -48,6 +48,11 @@ class MelSettings:
         return self.hop_length / self.sample_rate_hz
 
     @property
+    def clip_frames(self) -> int:
+        """The number of frames of a whole clip."""
+        return round(self.clip_seconds / self.frame_seconds)
+
+    @property
     def window_seconds(self) -> float:
         """The time one window spans."""
         return self.window_frames * self.frame_seconds

@@ -23,11 +23,11 @@ def music(seconds: float, rate: int = 44_100, channels: int = 2, seed: int = 0) 
     """Return chords over a beat, shape (samples, channels): something like a song, the same for the same seed."""
     rng = np.random.default_rng(seed)
     time = np.arange(round(seconds * rate)) / rate
-    chord_roots = rng.choice([110.0, 130.8, 146.8, 164.8, 196.0], size=1 + int(seconds // 2))
-    roots = chord_roots[(time // 2).astype(int)]
+    chord_seconds, beat_seconds = rng.uniform(0.7, 1.6), rng.uniform(0.35, 0.65)
+    roots = rng.uniform(100, 220, size=1 + int(seconds / chord_seconds))[(time / chord_seconds).astype(int)]
     phase = 2 * np.pi * np.cumsum(roots) / rate
     voices = sum(np.sin(ratio * phase) / ratio for ratio in (1, 1.25, 1.5, 2, 3, 5, 8))
-    drum = rng.normal(size=len(time)) * np.exp(-12 * (time % 0.5))
+    drum = rng.normal(size=len(time)) * np.exp(-12 * (time % beat_seconds))
     mono = 0.1 * voices + 0.1 * drum
     sides = [mono * (1 + 0.2 * np.sin(2 * np.pi * 0.1 * time + side)) for side in range(channels)]
     # Whole steps of 16 bits, which every lossless encoder keeps.

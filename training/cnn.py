@@ -1,7 +1,7 @@
 """A small convolutional network over windows: it folds the bands away step by step, then pools over time."""
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
@@ -15,7 +15,8 @@ from tqdm import tqdm
 from features.mel import MelSettings
 from inference.classifier import softmax
 from training.export import check_agreement
-from training.gtzan import GENRES, Track
+from training.splits import Split
+from training.tracks import Track
 
 # Chosen on the validation tracks of the fault-filtered split.
 _BATCH_SIZE = 32
@@ -26,10 +27,10 @@ _LABEL_SMOOTHING = 0.1
 _OPSET = 15
 
 
-def train_cnn(tracks: list[Track], settings: MelSettings, seed: int, steps: int = 1300) -> bytes:
-    """Return an ONNX graph, "windows" -> "logits", trained on `steps` batches of augmented crops of the tracks."""
+def train_cnn(split: Split, genres: Sequence[str], settings: MelSettings, seed: int, steps: int = 1300) -> bytes:
+    """Return an ONNX graph, "windows" -> "logits", trained on `steps` batches of augmented crops."""
     keras.utils.set_random_seed(seed)
-    model = _build(settings)
+    model = _build(settings, len(genres))
     warmup_steps = steps // 10
     learning_rate = keras.optimizers.schedules.CosineDecay(
         _LEARNING_RATE / 20,
@@ -42,15 +43,15 @@ def train_cnn(tracks: list[Track], settings: MelSettings, seed: int, steps: int 
         keras.optimizers.AdamW(learning_rate, weight_decay=_WEIGHT_DECAY),
         keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=_LABEL_SMOOTHING),
     )
-    batches = islice(_batches(tracks, settings, seed), steps)
-    for crops, genres in tqdm(batches, total=steps, desc="training", unit="batch"):
-        model.train_on_batch(crops, genres)
+    batches = islice(_batches(split.train, genres, settings, seed), steps)
+    for crops, one_hot in tqdm(batches, "training", steps, unit="batch"):
+        model.train_on_batch(crops, one_hot)
     weights = _export(model)
     check_agreement(weights, "windows", crops, softmax(model.predict(crops, verbose=0)))
     return weights
 
 
-def _build(settings: MelSettings) -> keras.Model:
+def _build(settings: MelSettings, n_genres: int) -> keras.Model:
     windows = keras.Input((settings.n_mels, settings.window_frames, 1), name="windows")
     x = layers.Rescaling(4.0, -2.0)(windows)
     x = layers.MaxPooling2D((2, 2))(_convolve(x, 32, (3, 3), strides=(2, 1)))
@@ -60,7 +61,7 @@ def _build(settings: MelSettings) -> keras.Model:
     # As tall as what is left of the bands: the network may place a genre's tones, but not its moments.
     x = _convolve(x, 96, (x.shape[1], 1), padding="valid")
     x = layers.Concatenate()([layers.GlobalAveragePooling2D()(x), layers.GlobalMaxPooling2D()(x)])
-    return keras.Model(windows, layers.Dense(len(GENRES), name="logits")(layers.Dropout(_DROPOUT)(x)))
+    return keras.Model(windows, layers.Dense(n_genres, name="logits")(layers.Dropout(_DROPOUT)(x)))
 
 
 def _convolve(
@@ -76,12 +77,12 @@ def _convolve(
 
 
 def _batches(
-    tracks: list[Track], settings: MelSettings, seed: int
+    tracks: Sequence[Track], genres: Sequence[str], settings: MelSettings, seed: int
 ) -> Iterator[tuple[NDArray[np.float32], NDArray[np.float32]]]:
     """Yield crops (32, n_mels, window_frames, 1) and one-hot genres (32, genres) without end, each clip in its turn."""
     rng = np.random.default_rng(seed)
-    clips = [(clip, GENRES.index(track.genre)) for track in tracks for clip in track.clips]
-    one_hot = np.eye(len(GENRES), dtype=np.float32)
+    clips = [(clip, genres.index(track.genre)) for track in tracks for clip in track.clips]
+    one_hot = np.eye(len(genres), dtype=np.float32)
     queue: list[int] = []
     while True:
         while len(queue) < _BATCH_SIZE:

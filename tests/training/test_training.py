@@ -1,5 +1,7 @@
 """Training, from data to a bundle that answers; and what the shipped bundles say of themselves."""
 
+import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -8,34 +10,19 @@ import numpy as np
 import pytest
 
 from features.mel import MelSettings
-from inference.bundle import MODELS, list_cards, load_bundle
+from inference.bundle import MODELS, Bundle, list_cards, load_bundle
 from inference.classifier import GenreClassifier
-from tests.sounds import encode, music
+from tests.training.conftest import GENRES, TRACKS
 from training.cnn import train_cnn
-from training.evaluation import score
+from training.evaluation import compare, evaluate
 from training.export import BadExport, check_agreement
-from training.gtzan import GENRES, LEAST_TRACKS, SIDES, Side, Track, load_tracks
+from training.gtzan import SETTINGS as GTZAN_SETTINGS
+from training.gtzan import read_gtzan
+from training.kaggle import check_harness
+from training.splits import Split, make_splits
+from training.tracks import Track
 
 ROOT = Path(__file__).resolve().parents[2]
-SETTINGS = MelSettings()
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder of audio in which a genre is a tempo and a key, with the table of its sides."""
-    folder = tmp_path_factory.mktemp("data")
-    rows = ["track\tgenre\tfault_filtered_split"]
-    for index, genre in enumerate(GENRES):
-        (folder / genre).mkdir()
-        for number, side in enumerate(side for side, count in LEAST_TRACKS.items() for _ in range(count)):
-            song = music(11, 22_050, channels=1, seed=number)
-            time = np.arange(len(song))[:, None] / 22_050
-            song *= 1 + np.sin(2 * np.pi * (index + 1) * time)
-            song += 0.3 * np.sin(2 * np.pi * 300 * (index + 1) * time)
-            (folder / genre / f"{genre}.{number:05}.wav").write_bytes(encode(song / np.float32(3), 22_050, "wav"))
-            rows.append(f"{genre}.{number:05}\t{genre}\t{side}")
-    (folder / "gtzan_tracks.tsv").write_text("\n".join(rows))
-    return folder
 
 
 def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
@@ -43,42 +30,107 @@ def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 
 
-def test_one_command_leads_from_a_folder_of_audio_to_a_bundle(data: Path, tmp_path: Path) -> None:
-    result = run("--model", "svm", "--data", data, "--models", tmp_path)
+@pytest.mark.parametrize("model", ["svm", "logistic"])
+def test_one_command_leads_from_audio_to_a_bundle(model: str, gtzan_audio: Path, tmp_path: Path) -> None:
+    arguments: list[str | Path] = ["fit", "--model", model, "--data", gtzan_audio, "--models"]
+    result = run(*arguments, tmp_path)
     assert result.returncode == 0, result.stderr
-    card = list_cards(tmp_path)["gtzan-svm"]
-    assert (card.training.train_tracks, card.training.valid_tracks, card.training.test_tracks) == (50, 10, 10)
-    assert card.scores["test"].accuracy >= 0.8
-    assert f"accuracy {card.scores['test'].accuracy:.3f}" in result.stdout
-    prediction = GenreClassifier(load_bundle(tmp_path / "gtzan-svm")).classify(data / "rock" / "rock.00006.wav")
+    card = list_cards(tmp_path)[f"gtzan-{model}"]
+    assert card.training.protocol == "fault-filtered"
+    assert (card.training.train_tracks, card.training.valid_tracks, card.training.test_tracks) == (48, 4, 4)
+    assert card.scores["test"].accuracy == 1
+    assert "test: accuracy 1.000" in result.stdout
+    prediction = GenreClassifier(load_bundle(tmp_path / card.name)).classify(
+        gtzan_audio / "rock" / f"rock.{TRACKS - 1:05}.wav"
+    )
     assert prediction.genre == "rock"
-    again = run("--model", "svm", "--data", data, "--models", tmp_path / "again")
-    assert again.returncode == 0
-    assert list_cards(tmp_path / "again")["gtzan-svm"].weights_sha256 == card.weights_sha256
+    assert run(*arguments, tmp_path / "again").returncode == 0
+    assert list_cards(tmp_path / "again")[card.name].weights_sha256 == card.weights_sha256
 
 
-def test_data_that_cannot_be_used_ends_before_training(data: Path, tmp_path: Path) -> None:
-    (tmp_path / "gtzan_tracks.tsv").write_bytes((data / "gtzan_tracks.tsv").read_bytes())
-    result = run("--model", "cnn", "--data", tmp_path, "--models", tmp_path / "models")
+def test_a_folder_of_ones_own_genres_is_enough(own_music: Path, tmp_path: Path) -> None:
+    dataset: list[str | Path] = ["--dataset", "folder", "--data", own_music]
+    fitted = run("fit", "--model", "logistic", *dataset, "--models", tmp_path, "--name", "mine")
+    assert fitted.returncode == 0, fitted.stderr
+    assert list_cards(tmp_path)["mine"].genres == GENRES
+    figures = tmp_path / "figures.json"
+    scored = run("evaluate", "--bundle", tmp_path / "mine", "--data", own_music, "--json", figures)
+    assert scored.returncode == 0, scored.stderr
+    written = json.loads(figures.read_text())
+    assert written["tracks"] == 56
+    assert written["accuracy"] == np.trace(written["confusion"]) / 56
+    assert f"accuracy {written['accuracy']:.3f}" in scored.stdout
+
+
+def test_cross_validation_scores_every_fold_and_ships_none(gtzan_audio: Path, tmp_path: Path) -> None:
+    protocol = ["--protocol", "artist-3fold"]
+    result = run("fit", "--model", "logistic", "--data", gtzan_audio, "--models", tmp_path, *protocol)
+    assert result.returncode == 0, result.stderr
+    assert [line.split(", ")[2] for line in result.stdout.splitlines() if ", test: accuracy" in line] == [
+        "1 of 3",
+        "2 of 3",
+        "3 of 3",
+    ]
+    assert "test: mean accuracy" in result.stdout
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_audit_reports_each_protocol(gtzan_audio: Path, tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    shutil.copytree(gtzan_audio, data)
+    shutil.copy(data / "rock" / "rock.00000.wav", data / "rock" / f"rock.{TRACKS - 1:05}.wav")
+    result = run("audit", "--data", data)
+    assert result.returncode == 0, result.stderr
+    report = dict(line.split(": ", 1) for line in result.stdout.splitlines() if ": " in line)
+    assert report["GTZAN"].endswith("1 pairs of duplicates")
+    assert "on two sides: 0 songs" in report["fault-filtered, 1 of 1"]
+    assert "0 artists, rock.00000 (train) and rock.00013 (test)" in report["fault-filtered, 1 of 1"]
+    assert "window-random, 1 of 1" in report
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["fit", "--model", "cnn", "--data", "nowhere"], "no gtzan_tracks.tsv in nowhere"),
+        (["fit", "--model", "svm", "--dataset", "folder", "--data", "nowhere"], "nowhere is neither"),
+        (["fit", "--model", "svm", "--data", "{gtzan}", "--protocol", "block-random"], "has no split block-random"),
+        (["evaluate", "--bundle", "nowhere", "--data", "{gtzan}"], "nowhere is not a model bundle"),
+        (["evaluate", "--bundle", "models/gtzan-cnn", "--data", "nowhere"], "nowhere is neither"),
+        (["check", "--data", "nowhere"], "There is no gtzan_features_30_sec.csv.gz"),
+    ],
+)
+def test_what_cannot_be_used_is_named_before_training(arguments: list[str], message: str, gtzan_audio: Path) -> None:
+    result = run(*(argument.format(gtzan=gtzan_audio) for argument in arguments))
     assert result.returncode == 2
-    assert "has too few tracks of blues (train: 0)" in result.stderr
-    assert not (tmp_path / "models").exists()
+    assert message in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_a_genre_the_bundle_does_not_know_is_named(own_music: Path, tmp_path: Path) -> None:
+    (tmp_path / "polka").mkdir()
+    (tmp_path / "polka" / "1.wav").write_bytes(next(own_music.glob("*/*.wav")).read_bytes())
+    result = run("evaluate", "--bundle", "models/gtzan-cnn", "--data", tmp_path)
+    assert result.returncode == 2
+    assert "gtzan-cnn knows no genre polka" in result.stderr
 
 
 def test_a_network_learns_and_is_exported() -> None:
     """Genres told apart by which band is loud: 40 small batches are enough."""
     rng = np.random.default_rng(0)
+    genres = list_cards()["gtzan-cnn"].genres
 
-    def track(index: int, side: Side) -> Track:
-        clip = rng.uniform(0, 0.4, (128, 300)).astype(np.float32)
-        clip[12 * index : 12 * index + 8] += 0.5
-        return Track(f"{index}", GENRES[index], side, [clip])
+    def tracks() -> list[Track]:
+        made = []
+        for index, genre in enumerate(genres):
+            clip = rng.uniform(0, 0.4, (128, 300)).astype(np.float32)
+            clip[12 * index : 12 * index + 8] += 0.5
+            made.append(Track(genre, genre, [clip]))
+        return made
 
-    tracks = [track(index, side) for side in SIDES for index in range(len(GENRES))]
-    weights = train_cnn(tracks[:10], SETTINGS, seed=0, steps=40)
-    card = list_cards()["gtzan-cnn"]
-    classifier = GenreClassifier(load_bundle(MODELS / "gtzan-cnn").__class__(card, weights))
-    assert score(classifier, tracks[10:]).accuracy > 0.5
+    split = Split(tracks(), tracks(), tracks())
+    weights = train_cnn(split, genres, MelSettings(), seed=0, steps=40)
+    classifier = GenreClassifier(Bundle(list_cards()["gtzan-cnn"], weights))
+    assert evaluate(classifier, split.test).accuracy > 0.5
 
 
 def test_a_graph_that_answers_otherwise_than_its_model_is_not_shipped() -> None:
@@ -90,12 +142,31 @@ def test_a_graph_that_answers_otherwise_than_its_model_is_not_shipped() -> None:
         check_agreement(bundle.weights, "windows", windows, expected + 0.01)
 
 
-@pytest.mark.parametrize("name", ["gtzan-svm", "gtzan-cnn"])
-def test_the_shipped_scores_are_what_the_shipped_weights_give(name: str, research_data: Path) -> None:
-    classifier = GenreClassifier(load_bundle(MODELS / name))
-    tracks = load_tracks(research_data / "gtzan_mel.zip", research_data / "gtzan_tracks.tsv", classifier.card.mel)
-    training = classifier.card.training
-    counts = {side: sum(track.side == side for track in tracks) for side in SIDES}
-    assert counts == {"train": training.train_tracks, "valid": training.valid_tracks, "test": training.test_tracks}
-    for side, shipped in classifier.card.scores.items():
-        assert score(classifier, [track for track in tracks if track.side == side]) == shipped
+def test_figures_are_those_one_can_count() -> None:
+    truth, answers = [0, 0, 0, 0, 1, 1, 1, 1, 2, 2], [0, 0, 0, 1, 1, 1, 0, 0, 2, 2]
+    found = compare(("a", "b", "c", "d"), truth, answers)
+    assert found.confusion == [[3, 1, 0, 0], [2, 2, 0, 0], [0, 0, 2, 0], [0, 0, 0, 0]]
+    assert found.accuracy == 0.7
+    assert found.macro_precision == pytest.approx((3 / 5 + 2 / 3 + 1) / 3)
+    assert found.macro_recall == pytest.approx((3 / 4 + 2 / 4 + 1) / 3)
+    low, high = found.ci95
+    assert 0.3 <= low < 0.7 < high <= 1
+
+
+def test_the_studys_classical_figures_are_reproduced_to_the_digit(research_data: Path) -> None:
+    found = {
+        name: (round(e.macro_precision, 3), round(e.macro_recall, 3), round(e.macro_f1, 3))
+        for name, e in check_harness(research_data).items()
+    }
+    assert found == {"knn": (0.742, 0.736, 0.736), "svm": (0.743, 0.746, 0.744), "logistic": (0.754, 0.759, 0.753)}
+
+
+def test_the_shipped_scores_are_what_the_shipped_weights_give(research_data: Path) -> None:
+    (split,) = make_splits(read_gtzan(research_data), "fault-filtered", GTZAN_SETTINGS, 0)
+    for name, card in list_cards().items():
+        classifier = GenreClassifier(load_bundle(MODELS / name))
+        assert card.training.train_tracks == len(split.train)
+        assert card.scores == {
+            "valid": evaluate(classifier, split.valid).scores(),
+            "test": evaluate(classifier, split.test).scores(),
+        }

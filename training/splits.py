@@ -1,0 +1,138 @@
+"""Protocols: which tracks a model learns from, which it is chosen by, and which tell what it is worth.
+
+All but one split tracks, before any window or augmentation of them exists. `window-random` is the exception, kept to
+show what it does: it splits overlapping windows at random, so that nearly every window that is asked about has
+neighbours, with half of the same sound, among those learned from.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.model_selection import StratifiedGroupKFold, train_test_split
+
+from features.mel import MelSettings
+from features.windows import cut_windows
+from training.tracks import BadData, Track
+
+TEST_SHARE = 0.2
+# Of what is not test.
+VALID_SHARE = 0.2
+# Of each genre on the training side; classical models hold a fifth of them out at a time.
+LEAST_TRAIN_TRACKS = 5
+
+SIDES = ("train", "valid", "test")
+
+
+@dataclass(frozen=True)
+class Split:
+    """One division of a data set; no track stands on two sides."""
+
+    train: list[Track]
+    valid: list[Track]
+    test: list[Track]
+
+
+def make_splits(tracks: Sequence[Track], protocol: str, settings: MelSettings, seed: int) -> list[Split]:
+    """Return the splits of a protocol: one, or one a fold for cross-validation.
+
+    Raises BadData if the tracks do not have what the protocol needs, or if a genre lacks tracks on a side.
+    """
+    splits = PROTOCOLS[protocol](tracks, settings, seed)
+    genres = {track.genre for track in tracks}
+    for split in splits:
+        require_enough(split, genres, protocol)
+    return splits
+
+
+def require_enough(split: Split, genres: Iterable[str], protocol: str) -> None:
+    """Raise BadData if a genre has too few tracks on a side to learn it or to tell how well it was learned."""
+    for side in SIDES:
+        counts = Counter(track.genre for track in getattr(split, side))
+        least = LEAST_TRAIN_TRACKS if side == "train" else 1
+        if lacking := sorted(f"{genre} ({counts[genre]})" for genre in genres if counts[genre] < least):
+            raise BadData(
+                f"{protocol} puts too few tracks on the side {side!r}, of {', '.join(lacking)}. "
+                f"Every genre needs {least} there: add tracks, or leave the genre out."
+            )
+
+
+def window_random(tracks: Sequence[Track], settings: MelSettings, seed: int) -> list[Split]:
+    """Return windows, half overlapping, split at random as if each were a song: what the study did."""
+    overlapping = replace(settings, window_hop_frames=max(1, settings.window_frames // 2))
+    windows = [
+        replace(track, name=f"{track.name}/{number}", clips=[window[..., 0]])
+        for track in tracks
+        for number, window in enumerate(w for clip in track.clips for w in cut_windows(clip, overlapping))
+    ]
+    return track_random(windows, settings, seed)
+
+
+def track_random(tracks: Sequence[Track], _: MelSettings, seed: int) -> list[Split]:
+    """Return tracks split at random, in equal parts of each genre."""
+    rest, test = _stratified(tracks, TEST_SHARE, seed)
+    train, valid = _stratified(rest, VALID_SHARE, seed)
+    return [Split(train, valid, test)]
+
+
+def fault_filtered(tracks: Sequence[Track], _: MelSettings, seed: int) -> list[Split]:  # noqa: ARG001
+    """Return GTZAN's published split of that name."""
+    train, valid, test = (_published(tracks, "fault-filtered", [side]) for side in SIDES)
+    return [Split(train, valid, test)]
+
+
+def artist_3fold(tracks: Sequence[Track], _: MelSettings, seed: int) -> list[Split]:
+    """Return GTZAN's published folds, each the test side once; validation takes whole artists of the others."""
+    folds = ["1", "2", "3"]
+    return [
+        Split(*_by_artist(_published(tracks, "artist-3fold", set(folds) - {fold}), VALID_SHARE, seed), test)
+        for fold in folds
+        for test in [_published(tracks, "artist-3fold", [fold])]
+    ]
+
+
+def block_random(tracks: Sequence[Track], _: MelSettings, seed: int) -> list[Split]:
+    """Return tracks split at random by artist, or by what stands for one."""
+    rest, test = _by_artist(tracks, TEST_SHARE, seed)
+    return [Split(*_by_artist(rest, VALID_SHARE, seed), test)]
+
+
+PROTOCOLS: dict[str, Callable[[Sequence[Track], MelSettings, int], list[Split]]] = {
+    "window-random": window_random,
+    "track-random": track_random,
+    "fault-filtered": fault_filtered,
+    "artist-3fold": artist_3fold,
+    "block-random": block_random,
+}
+LEAKY = {"window-random"}
+
+
+def _published(tracks: Iterable[Track], name: str, parts: Iterable[str]) -> list[Track]:
+    parts = set(parts)
+    return [track for track in tracks if track.published.get(name) in parts]
+
+
+def _stratified(tracks: Sequence[Track], share: float, seed: int) -> tuple[list[Track], list[Track]]:
+    """Return the tracks in two parts, the second that share of each genre."""
+    genres = [track.genre for track in tracks]
+    try:
+        rest, taken = train_test_split(list(tracks), test_size=share, stratify=genres, random_state=seed)
+    except ValueError as error:
+        raise BadData(f"The tracks cannot be split by genre ({error}). Add tracks to the smallest genre.") from error
+    return rest, taken
+
+
+def _by_artist(tracks: Sequence[Track], share: float, seed: int) -> tuple[list[Track], list[Track]]:
+    """Return the tracks in two parts, the second about that share of each genre, no artist in both.
+
+    A track of nobody known is an artist of its own.
+    """
+    genres = [track.genre for track in tracks]
+    artists = [track.artist or f"?{track.name}" for track in tracks]
+    folds = StratifiedGroupKFold(round(1 / share), shuffle=True, random_state=seed)
+    rest: NDArray[np.intp]
+    taken: NDArray[np.intp]
+    rest, taken = next(iter(folds.split(np.zeros(len(tracks)), genres, artists)))
+    return [tracks[index] for index in rest], [tracks[index] for index in taken]

@@ -1,0 +1,132 @@
+"""Tracks: the songs that training learns from, whatever they are read from.
+
+A source is a folder or a zip with one folder a genre: `<genre>/<track>.<suffix>`. The tracks are pictures of scaled
+log-mel spectrograms (grey, the highest band on top, 0 for the clip's least value and 255 for its greatest) or, in a
+folder, audio. Clips computed from audio are kept in a cache, so that an interrupted reading goes on where it stopped.
+"""
+
+import hashlib
+import io
+import os
+import zipfile
+from collections.abc import Collection, Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
+from tqdm import tqdm
+
+from features.audio import UnreadableAudio
+from features.mel import MelSettings
+from features.windows import song_clips
+
+CACHE = Path(__file__).resolve().parent.parent / ".cache" / "clips"
+_PICTURES = {".jpg", ".jpeg", ".png"}
+
+
+class BadData(ValueError):
+    """Training data that cannot be used; the message says what is wrong with it and what to do."""
+
+
+@dataclass(frozen=True)
+class Track:
+    """One song: `clips` are its scaled log-mel spectrograms, float32 of shape (n_mels, frames) in [0, 1].
+
+    `artist` is None where nobody knows. `published` has the part that published splits assign to the track, by the
+    split's name.
+    """
+
+    name: str
+    genre: str
+    clips: list[NDArray[np.float32]] = field(repr=False)
+    artist: str | None = None
+    published: Mapping[str, str] = field(default_factory=dict)
+
+
+def read_tracks(source: Path, settings: MelSettings, names: Collection[str] | None = None) -> list[Track]:
+    """Return the tracks of a source, or those with the given names, sorted by genre and name.
+
+    Prints the audio files that cannot be read, and leaves them out. Raises BadData for a source without a track, for a
+    damaged zip and for a picture that is no spectrogram with these settings.
+    """
+    if zipfile.is_zipfile(source):
+        tracks = list(_from_zip(source, settings, names))
+    elif source.is_dir():
+        files = sorted(path for path in source.glob("*/*") if path.is_file() and _wanted(path, names))
+        pictures = [path for path in files if path.suffix.lower() in _PICTURES]
+        tracks = [_picture_track(path, path.read_bytes(), settings) for path in tqdm(pictures, "reading pictures")]
+        tracks += _from_audio([path for path in files if path not in set(pictures)], settings)
+    else:
+        raise BadData(f"{source} is neither a folder nor a whole zip file.")
+    if not tracks:
+        raise BadData(f"There is no track in {source}. It must hold one folder a genre, with audio or pictures in it.")
+    return sorted(tracks, key=lambda track: (track.genre, track.name))
+
+
+def _wanted(path: Path, names: Collection[str] | None) -> bool:
+    return names is None or path.stem in names
+
+
+def _from_zip(source: Path, settings: MelSettings, names: Collection[str] | None) -> Iterator[Track]:
+    with zipfile.ZipFile(source) as archive:
+        members = [
+            name
+            for name in sorted(archive.namelist())
+            if Path(name).suffix.lower() in _PICTURES and _wanted(Path(name), names)
+        ]
+        for name in tqdm(members, f"reading {source.name}", unit="track"):
+            try:
+                content = archive.read(name)
+            except (zipfile.BadZipFile, OSError) as error:
+                raise BadData(f"{name} in {source} cannot be read ({error}). Get the file again.") from error
+            yield _picture_track(Path(name), content, settings)
+
+
+def _picture_track(path: Path, content: bytes, settings: MelSettings) -> Track:
+    try:
+        picture = Image.open(io.BytesIO(content)).convert("L")
+    except (UnidentifiedImageError, OSError) as error:
+        raise BadData(f"The picture {path} cannot be read ({error}). Get the file again.") from error
+    needed = (settings.clip_frames, settings.n_mels)
+    if picture.size != needed:
+        raise BadData(f"The picture {path} has {picture.size} pixels; a clip's frames and bands are {needed}.")
+    clip = np.flipud(np.asarray(picture, np.float32)) / np.float32(255)
+    return Track(path.stem, path.parent.name, [np.ascontiguousarray(clip)])
+
+
+def _from_audio(paths: list[Path], settings: MelSettings) -> list[Track]:
+    tracks, unreadable = [], []
+    with ProcessPoolExecutor(os.cpu_count()) as workers:
+        clips_or_error = workers.map(partial(_clips, settings=settings, cache=CACHE), paths, chunksize=4)
+        for path, result in zip(paths, tqdm(clips_or_error, "reading audio", len(paths), unit="track"), strict=True):
+            if isinstance(result, str):
+                unreadable.append(f"{path}: {result}")
+            else:
+                tracks.append(Track(path.stem, path.parent.name, result))
+    if unreadable:
+        tqdm.write("\n".join([f"Left out, {len(unreadable)} files that cannot be read:", *unreadable]))
+    return tracks
+
+
+def _clips(path: Path, settings: MelSettings, cache: Path) -> list[NDArray[np.float32]] | str:
+    """Return the clips of an audio file, from the cache if they are there, or what is wrong with the file."""
+    try:
+        status = path.stat()
+        key = repr((settings, str(path.resolve()), status.st_size, status.st_mtime_ns))
+        kept = cache / f"{hashlib.sha256(key.encode()).hexdigest()}.npz"
+        if kept.exists():
+            with np.load(kept) as arrays:
+                return [arrays[name] for name in arrays.files]
+        clips = song_clips(path, settings).clips
+    except (UnreadableAudio, OSError) as error:
+        return str(error)
+    cache.mkdir(parents=True, exist_ok=True)
+    beside = kept.with_suffix(f".{os.getpid()}.part")
+    with open(beside, "wb") as file:
+        np.savez(file, *clips)
+    beside.replace(kept)
+    return clips
