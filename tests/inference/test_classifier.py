@@ -58,7 +58,8 @@ def test_a_segment_never_ends_after_the_song(classifier: GenreClassifier) -> Non
 
 
 def test_windows_asked_for_together_or_alone_have_the_same_answer(classifier: GenreClassifier) -> None:
-    windows = np.random.default_rng(0).uniform(size=(70, 128, 128, 1)).astype(np.float32)
+    windows = song_windows(encode(music(400, 22_050), 22_050, "wav"), classifier.card.mel).windows
+    assert len(windows) > 32
     alone = np.concatenate([classifier.window_probabilities(window[None]) for window in windows])
     np.testing.assert_allclose(classifier.window_probabilities(windows), alone, atol=1e-6)
 
