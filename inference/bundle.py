@@ -37,8 +37,8 @@ def save_bundle(bundle: Bundle, models: Path = MODELS) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     card = replace(bundle.card, weights_sha256=hashlib.sha256(bundle.weights).hexdigest())
     weights_file = folder / _weights_name(card)
-    _write(weights_file, bundle.weights)
-    _write(folder / CARD_FILE, card.to_json().encode())
+    write_whole(weights_file, bundle.weights)
+    write_whole(folder / CARD_FILE, card.to_json().encode())
     for stale in set(folder.glob("*.onnx")) - {weights_file}:
         stale.unlink()
     return folder
@@ -95,7 +95,7 @@ def _weights_name(card: ModelCard) -> str:
     return f"{card.weights_sha256[:12]}.onnx"
 
 
-def _write(path: Path, content: bytes) -> None:
+def write_whole(path: Path, content: bytes) -> None:
     """Write a file beside its place, then move it there in one step."""
     beside = path.with_name(f"{path.name}.part")
     with open(beside, "wb") as file:

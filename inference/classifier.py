@@ -68,10 +68,11 @@ class GenreClassifier:
     (n, genres). Raises BadBundle if the graph is not of that kind. May be used from several threads at once.
     """
 
-    def __init__(self, bundle: Bundle, threads: int = 1) -> None:
+    def __init__(self, bundle: Bundle) -> None:
         self.card = bundle.card
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
+        # Requests, and processes, are what runs side by side.
+        options.intra_op_num_threads = 1
         options.log_severity_level = 3
         try:
             self._session = onnxruntime.InferenceSession(bundle.weights, options, providers=["CPUExecutionProvider"])

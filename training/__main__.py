@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 
 from features.mel import MelSettings
-from inference.bundle import MODELS, BadBundle, Bundle, load_bundle, save_bundle
+from inference.bundle import MODELS, BadBundle, Bundle, load_bundle, save_bundle, write_whole
 from inference.card import ModelCard, Training
 from inference.classifier import GenreClassifier
 from training import fma_small, gtzan
@@ -109,7 +109,9 @@ def main() -> int:
     fit.add_argument("--name", help="of the bundle; default: <dataset>-<model>")
     fit.set_defaults(run=run_fit)
 
-    assess = commands.add_parser("evaluate", help="score a bundle on any folder or zip of <genre>/<track>")
+    assess = commands.add_parser(
+        "evaluate", help="score a bundle on any folder or zip of <genre>/<track> it has not learned from"
+    )
     assess.add_argument("--bundle", type=Path, required=True)
     assess.add_argument("--data", type=Path, required=True)
     assess.add_argument("--json", type=Path, metavar="FILE", help="write the figures to a file, too")
@@ -167,14 +169,14 @@ def run_evaluate(arguments: argparse.Namespace) -> None:
     classifier = GenreClassifier(load_bundle(arguments.bundle))
     evaluation = evaluate(classifier, read_tracks(arguments.data, classifier.card.mel))
     print(evaluation)
-    width = max(map(len, evaluation.genres)) + 2
-    print("true \\ answer".ljust(width) + "".join(genre[:6].rjust(7) for genre in evaluation.genres))
+    corner = "true \\ answer"
+    width = max(map(len, (corner, *evaluation.genres)))
+    print(corner.ljust(width) + "".join(genre[:6].rjust(7) for genre in evaluation.genres))
     for genre, counts in zip(evaluation.genres, evaluation.confusion, strict=True):
-        print(genre.ljust(max(width, 13)) + "".join(str(count).rjust(7) for count in counts))
+        print(genre.ljust(width) + "".join(str(count).rjust(7) for count in counts))
     if arguments.json:
-        beside = arguments.json.with_name(f"{arguments.json.name}.part")
-        beside.write_text(json.dumps({"bundle": classifier.card.name, **asdict(evaluation)}, indent=2) + "\n")
-        beside.replace(arguments.json)
+        figures = {"bundle": classifier.card.name, **asdict(evaluation)}
+        write_whole(arguments.json, f"{json.dumps(figures, indent=2)}\n".encode())
 
 
 def run_audit(arguments: argparse.Namespace) -> None:
@@ -205,14 +207,8 @@ def _read(arguments: argparse.Namespace) -> tuple[Dataset, list[Track]]:
 def _audit(split: Split, duplicates: Sequence[Duplicate]) -> str:
     sizes = "/".join(str(len(getattr(split, side))) for side in SIDES)
     both = [f"{shared_songs(split)} songs", f"{len(shared_artists(split))} artists"]
-    both += [f"{one} and {other}" for one, other in _across(split, duplicates)]
+    both += [f"{pair.one} ({one}) and {pair.other} ({other})" for one, other, pair in across_sides(split, duplicates)]
     return f"{sizes} ({'/'.join(SIDES)}); on two sides: {', '.join(both)}"
-
-
-def _across(split: Split, duplicates: Sequence[Duplicate]) -> list[tuple[str, str]]:
-    return [
-        (f"{pair.one} ({side})", f"{pair.other} ({other})") for side, other, pair in across_sides(split, duplicates)
-    ]
 
 
 def _card(name: str, arguments: argparse.Namespace, dataset: Dataset, protocol: str, split: Split) -> ModelCard:

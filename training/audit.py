@@ -33,8 +33,8 @@ def find_duplicates(tracks: Sequence[Track], frame_seconds: float) -> list[Dupli
     """Return the exact and near duplicates among tracks, by their first clips, the most alike first.
 
     The fingerprint of a clip is its spectrogram, bands taken together by four, less the mean of each frame and of each
-    band: which notes are played when, not how bright the sound is or how loud the beat. Clips
-    too short for it (a fifth over the largest lag) are passed over.
+    band: which notes are played when, not how bright the sound is or how loud the beat. Clips too short for it (a
+    fifth over the largest lag) are passed over.
     """
     largest_lag = round(_LARGEST_LAG_SECONDS / frame_seconds)
     frames = min((track.clips[0].shape[1] for track in tracks), default=0)

@@ -20,7 +20,6 @@ from tqdm import tqdm
 
 from features.mel import MelSettings
 from features.statistics import mel_statistics
-from features.windows import cut_windows
 from training.export import check_agreement
 from training.splits import Split
 from training.tracks import Track
@@ -92,7 +91,7 @@ def _train(
 
 def _features(tracks: Sequence[Track], genres: Sequence[str], settings: MelSettings) -> tuple[Features, Labels, Labels]:
     """Return the statistics of all windows (n, 400), and the number of the genre and of the track of each (n,)."""
-    windows = [np.concatenate([cut_windows(clip, settings) for clip in track.clips]) for track in tracks]
+    windows = [track.windows(settings) for track in tracks]
     counts = [len(cut) for cut in windows]
     labels = np.repeat([genres.index(track.genre) for track in tracks], counts)
     return mel_statistics(np.concatenate(windows)), labels, np.repeat(np.arange(len(tracks)), counts)

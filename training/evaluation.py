@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 from tqdm import tqdm
 
-from features.windows import cut_windows
 from inference.card import Scores
 from inference.classifier import GenreClassifier
 from training.tracks import BadData, Track
@@ -82,5 +81,4 @@ def compare(genres: Sequence[str], truth: Sequence[int], answers: Sequence[int])
 
 
 def _probabilities(classifier: GenreClassifier, track: Track) -> NDArray[np.float64]:
-    windows = np.concatenate([cut_windows(clip, classifier.card.mel) for clip in track.clips])
-    return np.asarray(classifier.window_probabilities(windows).mean(axis=0))
+    return np.asarray(classifier.window_probabilities(track.windows(classifier.card.mel)).mean(axis=0))

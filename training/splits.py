@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from sklearn.model_selection import StratifiedGroupKFold, train_test_split
 
 from features.mel import MelSettings
-from features.windows import cut_windows
 from training.tracks import BadData, Track
 
 TEST_SHARE = 0.2
@@ -65,7 +64,7 @@ def window_random(tracks: Sequence[Track], settings: MelSettings, seed: int) -> 
     windows = [
         replace(track, name=f"{track.name}/{number}", clips=[window[..., 0]])
         for track in tracks
-        for number, window in enumerate(w for clip in track.clips for w in cut_windows(clip, overlapping))
+        for number, window in enumerate(track.windows(overlapping))
     ]
     return track_random(windows, settings, seed)
 
@@ -77,7 +76,7 @@ def track_random(tracks: Sequence[Track], _: MelSettings, seed: int) -> list[Spl
     return [Split(train, valid, test)]
 
 
-def fault_filtered(tracks: Sequence[Track], _: MelSettings, seed: int) -> list[Split]:  # noqa: ARG001
+def fault_filtered(tracks: Sequence[Track], _: MelSettings, __: int) -> list[Split]:
     """Return GTZAN's published split of that name."""
     train, valid, test = (_published(tracks, "fault-filtered", [side]) for side in SIDES)
     return [Split(train, valid, test)]
@@ -87,9 +86,11 @@ def artist_3fold(tracks: Sequence[Track], _: MelSettings, seed: int) -> list[Spl
     """Return GTZAN's published folds, each the test side once; validation takes whole artists of the others."""
     folds = ["1", "2", "3"]
     return [
-        Split(*_by_artist(_published(tracks, "artist-3fold", set(folds) - {fold}), VALID_SHARE, seed), test)
+        Split(
+            *_by_artist(_published(tracks, "artist-3fold", set(folds) - {fold}), VALID_SHARE, seed),
+            _published(tracks, "artist-3fold", [fold]),
+        )
         for fold in folds
-        for test in [_published(tracks, "artist-3fold", [fold])]
     ]
 
 

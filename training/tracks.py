@@ -22,7 +22,7 @@ from tqdm import tqdm
 
 from features.audio import UnreadableAudio
 from features.mel import MelSettings
-from features.windows import song_clips
+from features.windows import cut_windows, song_clips
 
 CACHE = Path(__file__).resolve().parent.parent / ".cache" / "clips"
 _PICTURES = {".jpg", ".jpeg", ".png"}
@@ -46,6 +46,10 @@ class Track:
     artist: str | None = None
     published: Mapping[str, str] = field(default_factory=dict)
 
+    def windows(self, settings: MelSettings) -> NDArray[np.float32]:
+        """Return the windows of all clips, shape (n, n_mels, window_frames, 1)."""
+        return np.concatenate([cut_windows(clip, settings) for clip in self.clips])
+
 
 def read_tracks(source: Path, settings: MelSettings, names: Collection[str] | None = None) -> list[Track]:
     """Return the tracks of a source, or those with the given names, sorted by genre and name.
@@ -58,8 +62,9 @@ def read_tracks(source: Path, settings: MelSettings, names: Collection[str] | No
     elif source.is_dir():
         files = sorted(path for path in source.glob("*/*") if path.is_file() and _wanted(path, names))
         pictures = [path for path in files if path.suffix.lower() in _PICTURES]
+        audio = [path for path in files if path.suffix.lower() not in _PICTURES]
         tracks = [_picture_track(path, path.read_bytes(), settings) for path in tqdm(pictures, "reading pictures")]
-        tracks += _from_audio([path for path in files if path not in set(pictures)], settings)
+        tracks += _from_audio(audio, settings)
     else:
         raise BadData(f"{source} is neither a folder nor a whole zip file.")
     if not tracks:
