@@ -21,6 +21,8 @@ TEST_SHARE = 0.2
 VALID_SHARE = 0.2
 # Of each genre on the training side; classical models hold a fifth of them out at a time.
 LEAST_TRAIN_TRACKS = 5
+# One division a protocol, so that models are compared, and seeds averaged, over the same songs.
+_SEED = 0
 
 SIDES = ("train", "valid", "test")
 
@@ -34,12 +36,12 @@ class Split:
     test: list[Track]
 
 
-def make_splits(tracks: Sequence[Track], protocol: str, settings: MelSettings, seed: int) -> list[Split]:
+def make_splits(tracks: Sequence[Track], protocol: str, settings: MelSettings) -> list[Split]:
     """Return the splits of a protocol: one, or one a fold for cross-validation.
 
     Raises BadData if the tracks do not have what the protocol needs, or if a genre lacks tracks on a side.
     """
-    splits = PROTOCOLS[protocol](tracks, settings, seed)
+    splits = PROTOCOLS[protocol](tracks, settings)
     genres = {track.genre for track in tracks}
     for split in splits:
         require_enough(split, genres, protocol)
@@ -58,7 +60,7 @@ def require_enough(split: Split, genres: Iterable[str], protocol: str) -> None:
             )
 
 
-def window_random(tracks: Sequence[Track], settings: MelSettings, seed: int) -> list[Split]:
+def window_random(tracks: Sequence[Track], settings: MelSettings) -> list[Split]:
     """Return windows, half overlapping, split at random as if each were a song: what the study did."""
     overlapping = replace(settings, window_hop_frames=max(1, settings.window_frames // 2))
     windows = [
@@ -66,41 +68,41 @@ def window_random(tracks: Sequence[Track], settings: MelSettings, seed: int) -> 
         for track in tracks
         for number, window in enumerate(track.windows(overlapping))
     ]
-    return track_random(windows, settings, seed)
+    return track_random(windows, settings)
 
 
-def track_random(tracks: Sequence[Track], _: MelSettings, seed: int) -> list[Split]:
+def track_random(tracks: Sequence[Track], _: MelSettings) -> list[Split]:
     """Return tracks split at random, in equal parts of each genre."""
-    rest, test = _stratified(tracks, TEST_SHARE, seed)
-    train, valid = _stratified(rest, VALID_SHARE, seed)
+    rest, test = _stratified(tracks, TEST_SHARE)
+    train, valid = _stratified(rest, VALID_SHARE)
     return [Split(train, valid, test)]
 
 
-def fault_filtered(tracks: Sequence[Track], _: MelSettings, __: int) -> list[Split]:
+def fault_filtered(tracks: Sequence[Track], _: MelSettings) -> list[Split]:
     """Return GTZAN's published split of that name."""
     train, valid, test = (_published(tracks, "fault-filtered", [side]) for side in SIDES)
     return [Split(train, valid, test)]
 
 
-def artist_3fold(tracks: Sequence[Track], _: MelSettings, seed: int) -> list[Split]:
+def artist_3fold(tracks: Sequence[Track], _: MelSettings) -> list[Split]:
     """Return GTZAN's published folds, each the test side once; validation takes whole artists of the others."""
     folds = ["1", "2", "3"]
     return [
         Split(
-            *_by_artist(_published(tracks, "artist-3fold", set(folds) - {fold}), VALID_SHARE, seed),
+            *_by_artist(_published(tracks, "artist-3fold", set(folds) - {fold}), VALID_SHARE),
             _published(tracks, "artist-3fold", [fold]),
         )
         for fold in folds
     ]
 
 
-def block_random(tracks: Sequence[Track], _: MelSettings, seed: int) -> list[Split]:
+def block_random(tracks: Sequence[Track], _: MelSettings) -> list[Split]:
     """Return tracks split at random by artist, or by what stands for one."""
-    rest, test = _by_artist(tracks, TEST_SHARE, seed)
-    return [Split(*_by_artist(rest, VALID_SHARE, seed), test)]
+    rest, test = _by_artist(tracks, TEST_SHARE)
+    return [Split(*_by_artist(rest, VALID_SHARE), test)]
 
 
-PROTOCOLS: dict[str, Callable[[Sequence[Track], MelSettings, int], list[Split]]] = {
+PROTOCOLS: dict[str, Callable[[Sequence[Track], MelSettings], list[Split]]] = {
     "window-random": window_random,
     "track-random": track_random,
     "fault-filtered": fault_filtered,
@@ -115,24 +117,24 @@ def _published(tracks: Iterable[Track], name: str, parts: Iterable[str]) -> list
     return [track for track in tracks if track.published.get(name) in parts]
 
 
-def _stratified(tracks: Sequence[Track], share: float, seed: int) -> tuple[list[Track], list[Track]]:
+def _stratified(tracks: Sequence[Track], share: float) -> tuple[list[Track], list[Track]]:
     """Return the tracks in two parts, the second that share of each genre."""
     genres = [track.genre for track in tracks]
     try:
-        rest, taken = train_test_split(list(tracks), test_size=share, stratify=genres, random_state=seed)
+        rest, taken = train_test_split(list(tracks), test_size=share, stratify=genres, random_state=_SEED)
     except ValueError as error:
         raise BadData(f"The tracks cannot be split by genre ({error}). Add tracks to the smallest genre.") from error
     return rest, taken
 
 
-def _by_artist(tracks: Sequence[Track], share: float, seed: int) -> tuple[list[Track], list[Track]]:
+def _by_artist(tracks: Sequence[Track], share: float) -> tuple[list[Track], list[Track]]:
     """Return the tracks in two parts, the second about that share of each genre, no artist in both.
 
     A track of nobody known is an artist of its own.
     """
     genres = [track.genre for track in tracks]
     artists = [track.artist or f"?{track.name}" for track in tracks]
-    folds = StratifiedGroupKFold(round(1 / share), shuffle=True, random_state=seed)
+    folds = StratifiedGroupKFold(round(1 / share), shuffle=True, random_state=_SEED)
     rest: NDArray[np.intp]
     taken: NDArray[np.intp]
     rest, taken = next(iter(folds.split(np.zeros(len(tracks)), genres, artists)))

@@ -41,14 +41,14 @@ def names(split: Split, side: str) -> set[str]:
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 def test_every_protocol_puts_each_item_on_one_side(protocol: str) -> None:
-    for split in make_splits(tracks(), protocol, SETTINGS, 0):
+    for split in make_splits(tracks(), protocol, SETTINGS):
         sides = [names(split, side) for side in SIDES]
         assert sum(map(len, sides)) == len(set().union(*sides))
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 def test_the_same_seed_makes_the_same_split(protocol: str) -> None:
-    one, other = (make_splits(tracks(), protocol, SETTINGS, 3) for _ in range(2))
+    one, other = (make_splits(tracks(), protocol, SETTINGS) for _ in range(2))
     assert [[names(split, side) for side in SIDES] for split in one] == [
         [names(split, side) for side in SIDES] for split in other
     ]
@@ -56,32 +56,32 @@ def test_the_same_seed_makes_the_same_split(protocol: str) -> None:
 
 def test_only_the_leaky_protocol_has_songs_on_two_sides() -> None:
     for protocol in PROTOCOLS:
-        songs = [shared_songs(split) for split in make_splits(tracks(), protocol, SETTINGS, 0)]
+        songs = [shared_songs(split) for split in make_splits(tracks(), protocol, SETTINGS)]
         assert all(songs) if protocol in LEAKY else not any(songs)
 
 
 @pytest.mark.parametrize("protocol", ["artist-3fold", "block-random"])
 def test_artists_stay_together_where_the_protocol_says_so(protocol: str) -> None:
-    for split in make_splits(tracks(), protocol, SETTINGS, 0):
+    for split in make_splits(tracks(), protocol, SETTINGS):
         assert not shared_artists(split)
-    assert shared_artists(make_splits(tracks(), "track-random", SETTINGS, 0)[0])
+    assert shared_artists(make_splits(tracks(), "track-random", SETTINGS)[0])
 
 
 def test_tracks_at_random_keep_the_share_of_each_genre() -> None:
-    (split,) = make_splits(tracks(50), "track-random", SETTINGS, 0)
+    (split,) = make_splits(tracks(50), "track-random", SETTINGS)
     assert [Counter(track.genre for track in getattr(split, side)) for side in SIDES] == [
         dict.fromkeys(GENRES, count) for count in (32, 8, 10)
     ]
 
 
 def test_every_fold_of_artists_is_the_test_once() -> None:
-    splits = make_splits(tracks(), "artist-3fold", SETTINGS, 0)
+    splits = make_splits(tracks(), "artist-3fold", SETTINGS)
     tested = [name for split in splits for name in names(split, "test")]
     assert sorted(tested) == sorted(track.name for track in tracks())
 
 
 def test_overlapping_windows_are_split_as_if_each_were_a_song() -> None:
-    (split,) = make_splits(tracks(), "window-random", SETTINGS, 0)
+    (split,) = make_splits(tracks(), "window-random", SETTINGS)
     items = [track for side in SIDES for track in getattr(split, side)]
     assert len(items) == 90 * 5
     assert {track.clips[0].shape for track in items} == {(128, 128)}
@@ -97,7 +97,7 @@ def test_overlapping_windows_are_split_as_if_each_were_a_song() -> None:
 )
 def test_too_few_tracks_are_named_before_training(protocol: str, each: int, message: str) -> None:
     with pytest.raises(BadData, match=message):
-        make_splits(tracks(each), protocol, SETTINGS, 0)
+        make_splits(tracks(each), protocol, SETTINGS)
 
 
 def test_a_duplicate_is_found_late_noisy_or_quieter_and_nothing_else_is() -> None:
@@ -129,7 +129,7 @@ def test_silent_clips_are_no_duplicates_of_each_other() -> None:
 
 def test_a_duplicate_leaves_the_side_that_learns() -> None:
     items = tracks()
-    (split,) = make_splits(items, "track-random", SETTINGS, 0)
+    (split,) = make_splits(items, "track-random", SETTINGS)
     copied = split.test[0]
     for_train, for_valid = (Track(name, copied.genre, copied.clips) for name in ("copy 1", "copy 2"))
     split = Split([*split.train, for_train], [*split.valid, for_valid], split.test)
@@ -157,9 +157,9 @@ def test_no_honest_split_of_gtzan_keeps_a_recording_on_two_sides(research_data: 
     assert len(known) == 14
     assert known <= {frozenset((pair.one, pair.other)) for pair in duplicates if pair.correlation > 0.99}
     for protocol in set(PROTOCOLS) - LEAKY:
-        for split in make_splits(items, protocol, gtzan.SETTINGS, 0):
+        for split in make_splits(items, protocol, gtzan.SETTINGS):
             assert not across_sides(drop_duplicates(split, duplicates), duplicates)
-    (published,) = make_splits(items, "fault-filtered", gtzan.SETTINGS, 0)
+    (published,) = make_splits(items, "fault-filtered", gtzan.SETTINGS)
     assert [len(getattr(published, side)) for side in SIDES] == [442, 197, 290]
     assert not across_sides(published, duplicates)
 
@@ -167,7 +167,7 @@ def test_no_honest_split_of_gtzan_keeps_a_recording_on_two_sides(research_data: 
 def test_fmas_neighbours_are_kept_together(research_data: Path) -> None:
     items = fma_small.read_fma_small(research_data)
     assert len(items) == 6993
-    (split,) = make_splits(items, "block-random", fma_small.SETTINGS, 0)
+    (split,) = make_splits(items, "block-random", fma_small.SETTINGS)
     assert not shared_artists(split)
     by_genre: dict[str, list[tuple[int, str | None]]] = {}
     for item in items:

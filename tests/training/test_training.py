@@ -4,7 +4,9 @@ import json
 import shutil
 import subprocess
 import sys
-from dataclasses import asdict
+import time
+from dataclasses import asdict, replace
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -14,16 +16,19 @@ from features.mel import MelSettings
 from inference.bundle import MODELS, Bundle, list_cards, load_bundle
 from inference.classifier import GenreClassifier
 from tests.training.conftest import GENRES, TRACKS
-from training.cnn import train_cnn
 from training.evaluation import compare, evaluate
 from training.export import BadExport, check_agreement
 from training.gtzan import SETTINGS as GTZAN_SETTINGS
 from training.gtzan import read_gtzan
 from training.kaggle import check_harness
+from training.keras_models import to_onnx
+from training.learning import learn
+from training.networks import NETWORKS
 from training.splits import Split, make_splits
 from training.tracks import Track
 
 ROOT = Path(__file__).resolve().parents[2]
+GTZAN_GENRES = list_cards()["gtzan-cnn"].genres
 
 
 def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
@@ -115,23 +120,49 @@ def test_a_genre_the_bundle_does_not_know_is_named(own_music: Path, tmp_path: Pa
     assert "gtzan-cnn knows no genre polka" in result.stderr
 
 
-def test_a_network_learns_and_is_exported() -> None:
-    """Genres told apart by which band is loud: 40 small batches are enough."""
+BANDS = MelSettings(window_frames=32, window_hop_frames=32)
+
+
+def bands() -> Split:
+    """Return a split of genres told apart by which band is loud."""
     rng = np.random.default_rng(0)
-    genres = list_cards()["gtzan-cnn"].genres
 
     def tracks() -> list[Track]:
         made = []
-        for index, genre in enumerate(genres):
-            clip = rng.uniform(0, 0.4, (128, 300)).astype(np.float32)
+        for index, genre in enumerate(GTZAN_GENRES):
+            clip = rng.uniform(0, 0.4, (128, 32 * 24)).astype(np.float32)
             clip[12 * index : 12 * index + 8] += 0.5
             made.append(Track(genre, genre, [clip]))
         return made
 
-    split = Split(tracks(), tracks(), tracks())
-    weights = train_cnn(split, genres, MelSettings(), seed=0, steps=40)
-    classifier = GenreClassifier(Bundle(list_cards()["gtzan-cnn"], weights))
+    return Split(tracks(), tracks(), tracks())
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_a_network_learns_and_is_exported(name: str, tmp_path: Path) -> None:
+    split = bands()
+    learned = learn(NETWORKS[name], split, GTZAN_GENRES, BANDS, seed=0, folder=tmp_path, epochs=6)
+    assert {column: len(values) for column, values in learned.curves.items()} == dict.fromkeys(
+        ("loss", "accuracy", "val_loss", "val_accuracy"), 6
+    )
+    classifier = GenreClassifier(Bundle(replace(list_cards()["gtzan-cnn"], mel=BANDS), to_onnx(learned.network)))
     assert evaluate(classifier, split.test).accuracy > 0.5
+
+
+def test_a_network_goes_on_where_it_was_killed(tmp_path: Path) -> None:
+    arguments = (NETWORKS["cnn"], bands(), GTZAN_GENRES, BANDS, 0, tmp_path)
+    log = tmp_path / "epochs.csv"
+    process = get_context("spawn").Process(target=learn, args=arguments)
+    process.start()
+    while not (log.exists() and len(log.read_text().splitlines()) > 3):
+        assert process.is_alive()
+        time.sleep(0.05)
+    process.kill()
+    process.join()
+    before = log.read_text().splitlines()
+    learned = learn(*arguments, epochs=len(before) + 1)
+    assert log.read_text().splitlines()[: len(before) - 1] == before[:-1]
+    assert len(learned.curves["loss"]) == len(before) + 1
 
 
 def test_a_graph_that_answers_otherwise_than_its_model_is_not_shipped() -> None:
@@ -163,7 +194,7 @@ def test_the_studys_classical_figures_are_reproduced_to_the_digit(research_data:
 
 
 def test_the_shipped_scores_are_what_the_shipped_weights_give(research_data: Path) -> None:
-    (split,) = make_splits(read_gtzan(research_data), "fault-filtered", GTZAN_SETTINGS, 0)
+    (split,) = make_splits(read_gtzan(research_data), "fault-filtered", GTZAN_SETTINGS)
     for name, card in list_cards().items():
         classifier = GenreClassifier(load_bundle(MODELS / name))
         assert card.training.train_tracks == len(split.train)

@@ -1,0 +1,167 @@
+"""From a data set to a bundle and its scores."""
+
+import hashlib
+import shlex
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+from time import monotonic
+
+from tqdm import tqdm
+
+from features.mel import MelSettings
+from inference.bundle import Bundle, load_bundle, save_bundle
+from inference.card import ModelCard, Training
+from inference.classifier import GenreClassifier
+from training.audit import drop_duplicates, find_duplicates
+from training.classical import train_logistic, train_svm
+from training.datasets import DATASETS, Dataset
+from training.evaluation import Evaluation, evaluate
+from training.export import count_parameters
+from training.splits import LEAKY, Split, make_splits, require_enough
+from training.tracks import CACHE, BadData
+
+MODEL_VERSION = "1.0.0"
+LIBRARIES = ("numpy", "scipy", "onnx", "scikit-learn", "skl2onnx", "keras", "tf2onnx")
+
+
+@dataclass(frozen=True)
+class Trained:
+    """An ONNX graph and, of a network, its loss and accuracy after each epoch (see `training.learning.Learned`)."""
+
+    weights: bytes
+    curves: dict[str, list[float]] | None = None
+
+
+Train = Callable[[Split, Sequence[str], MelSettings, int, Path], Trained]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of model: what its bundles' cards say of it, and how one is trained.
+
+    `train` takes a split, the genres, the settings, a seed and a folder to keep what an interrupted call goes on from.
+    """
+
+    description: str
+    train: Train
+
+
+@dataclass(frozen=True)
+class Run:
+    """One model trained on one split: its bundle, and how it does on either side after it was saved and loaded."""
+
+    bundle: Bundle
+    valid: Evaluation
+    test: Evaluation
+    curves: dict[str, list[float]] | None
+    seconds: float
+
+    def figures(self) -> dict[str, object]:
+        """Return what is worth keeping of the run, as JSON takes it: the test's figures and how it was trained."""
+        return {
+            "seed": self.bundle.card.training.seed,
+            "valid_accuracy": self.valid.accuracy,
+            **asdict(self.test),
+            "parameters": count_parameters(self.bundle.weights),
+            "seconds": self.seconds,
+            "curves": self.curves,
+        }
+
+
+def _classical(train: Callable[[Split, Sequence[str], MelSettings, int], bytes]) -> Train:
+    return lambda split, genres, settings, seed, _: Trained(train(split, genres, settings, seed))
+
+
+def _train_network(
+    name: str, split: Split, genres: Sequence[str], settings: MelSettings, seed: int, folder: Path
+) -> Trained:
+    # TensorFlow takes seconds to load.
+    from training.keras_models import to_onnx
+    from training.learning import learn
+    from training.networks import NETWORKS
+
+    learned = learn(NETWORKS[name], split, genres, settings, seed, folder)
+    return Trained(to_onnx(learned.network), learned.curves)
+
+
+KINDS = {
+    "svm": Kind(
+        "Support vector machine (RBF) on statistics of each window; its margins give probabilities.",
+        _classical(train_svm),
+    ),
+    "logistic": Kind("Logistic regression (L2) on statistics of each window.", _classical(train_logistic)),
+    "cnn": Kind("Three convolutions and a dense layer on each window.", partial(_train_network, "cnn")),
+    "cnn-bilstm": Kind(
+        "Four convolutions with squeeze-and-excitation, a bidirectional LSTM and attention on each window.",
+        partial(_train_network, "cnn-bilstm"),
+    ),
+}
+
+
+def fit(dataset_name: str, model: str, protocol: str | None, data: Path, seed: int, name: str | None) -> list[Run]:
+    """Train a model on each split of a protocol of a data set, by default its first protocol.
+
+    The split does not depend on `seed`. Prints how many tracks are left out for a recording on another side is the
+    same. Raises BadData if the data set is not there, is damaged, or cannot be split so.
+    """
+    dataset = DATASETS[dataset_name]
+    protocol = protocol or dataset.protocols[0]
+    if protocol not in dataset.protocols:
+        raise BadData(f"{dataset.title} has no split {protocol}. Choose one of: {', '.join(dataset.protocols)}.")
+    tracks = dataset.read(data)
+    duplicates = find_duplicates(tracks, dataset.settings.frame_seconds) if protocol not in LEAKY else []
+    command = f"python -m training fit --dataset {dataset_name} --model {model} --protocol {protocol} --seed {seed}"
+    if name:
+        command += f" --name {shlex.quote(name)}"
+    runs = []
+    for split in make_splits(tracks, protocol, dataset.settings):
+        kept = drop_duplicates(split, duplicates)
+        if dropped := len(split.train) + len(split.valid) - len(kept.train) - len(kept.valid):
+            tqdm.write(f"{dropped} tracks left out, for a recording on another side is the same.")
+            require_enough(kept, {track.genre for track in tracks}, protocol)
+        card = _card(name or f"{dataset_name}-{model}", model, dataset, protocol, kept, seed, f"{command} --data DATA")
+        runs.append(_run(model, kept, card, seed))
+    return runs
+
+
+def _run(model: str, split: Split, card: ModelCard, seed: int) -> Run:
+    began = monotonic()
+    folder = CACHE.parent / "fits" / hashlib.sha256(repr((card, split)).encode()).hexdigest()[:16]
+    folder.mkdir(parents=True, exist_ok=True)
+    trained = KINDS[model].train(split, card.genres, card.mel, seed, folder)
+    bundle = Bundle(card, trained.weights)
+    with tempfile.TemporaryDirectory() as unscored:
+        reloaded = GenreClassifier(load_bundle(save_bundle(bundle, Path(unscored))))
+    valid, test = evaluate(reloaded, split.valid), evaluate(reloaded, split.test)
+    card = replace(card, scores={"valid": valid.scores(), "test": test.scores()})
+    shutil.rmtree(folder)
+    return Run(replace(bundle, card=card), valid, test, trained.curves, round(monotonic() - began, 1))
+
+
+def _card(name: str, model: str, dataset: Dataset, protocol: str, split: Split, seed: int, command: str) -> ModelCard:
+    return ModelCard(
+        name=name,
+        version=MODEL_VERSION,
+        description=KINDS[model].description,
+        genres=tuple(sorted({track.genre for track in split.train})),
+        mel=dataset.settings,
+        training=Training(
+            dataset=dataset.title,
+            protocol=protocol,
+            train_tracks=len(split.train),
+            valid_tracks=len(split.valid),
+            test_tracks=len(split.test),
+            seed=seed,
+            command=command,
+        ),
+        scores={},
+        weights_sha256="",
+        libraries={"python": ".".join(map(str, sys.version_info[:3]))} | {name: version(name) for name in LIBRARIES},
+        licence=f"Apache-2.0. {dataset.licence}",
+    )

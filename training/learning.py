@@ -1,0 +1,135 @@
+"""How networks learn: with the study's settings, from windows that are never twice the same."""
+
+import csv
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from features.mel import MelSettings
+from training.splits import Split
+from training.tracks import Track
+
+EPOCHS = 50
+_BATCH_SIZE = 32
+_LEARNING_RATE = 1e-3
+# The most that training moves a window by, in bands, and the largest standard deviation of noise, of full scale.
+_PITCH_BANDS = 3
+_NOISE = 0.05
+
+Floats = NDArray[np.float32]
+Build = Callable[[MelSettings, int], keras.Model]
+
+
+@dataclass(frozen=True)
+class Learned:
+    """A network with the weights of its best epoch.
+
+    `curves` has "loss", "accuracy", "val_loss" and "val_accuracy" after each epoch.
+    """
+
+    network: keras.Model
+    curves: dict[str, list[float]]
+
+
+def learn(
+    build: Build,
+    split: Split,
+    genres: Sequence[str],
+    settings: MelSettings,
+    seed: int,
+    folder: Path,
+    epochs: int = EPOCHS,
+) -> Learned:
+    """Return the network as it was after the epoch with the least loss on the validation tracks.
+
+    Categorical cross-entropy, batches of 32, Adam at 1e-3: halved after 3 epochs without progress, ended after 7 or
+    `epochs`. A call that was interrupted goes on after the last whole epoch when it is repeated with the same `folder`,
+    which must be this call's alone; its patience then begins anew.
+    """
+    keras.utils.set_random_seed(seed)
+    network = build(settings, len(genres))
+    network.compile(
+        keras.optimizers.Adam(_LEARNING_RATE),
+        keras.losses.CategoricalCrossentropy(from_logits=True),
+        metrics=["accuracy"],
+    )
+    best, log = folder / "best.keras", folder / "epochs.csv"
+    network.fit(
+        _Batches(split.train, genres, settings, seed),
+        validation_data=_held_out(split.valid, genres, settings),
+        epochs=epochs,
+        callbacks=[
+            keras.callbacks.ReduceLROnPlateau(patience=3, factor=0.5),
+            keras.callbacks.EarlyStopping(patience=7),
+            keras.callbacks.ModelCheckpoint(
+                best, save_best_only=True, initial_value_threshold=min(_curves(log)["val_loss"], default=None)
+            ),
+            keras.callbacks.CSVLogger(log, append=True),
+            keras.callbacks.BackupAndRestore(folder / "backup", double_checkpoint=True),
+        ],
+        verbose=2,
+    )
+    return Learned(keras.models.load_model(best), _curves(log))
+
+
+class _Batches(keras.utils.PyDataset):
+    """Batches of augmented windows (32, n_mels, window_frames, 1) and targets (32, genres).
+
+    An epoch shows as many windows of a clip as it would be cut into.
+    """
+
+    def __init__(self, tracks: Sequence[Track], genres: Sequence[str], settings: MelSettings, seed: int) -> None:
+        super().__init__()
+        self._random = np.random.default_rng(seed)
+        self._frames = settings.window_frames
+        self._one_hot = np.eye(len(genres), dtype=np.float32)
+        self._turns = [
+            (clip, genres.index(track.genre))
+            for track in tracks
+            for clip in track.clips
+            for _ in range(max(1, clip.shape[1] // settings.window_frames))
+        ]
+        self._order = self._random.permutation(len(self._turns))
+
+    def __len__(self) -> int:
+        return -(-len(self._turns) // _BATCH_SIZE)
+
+    def __getitem__(self, batch: int) -> tuple[Floats, Floats]:
+        turns = [self._turns[turn] for turn in self._order[batch * _BATCH_SIZE : (batch + 1) * _BATCH_SIZE]]
+        windows = np.stack([_augmented_window(clip, self._frames, self._random) for clip, _ in turns])
+        return windows[..., None], self._one_hot[[genre for _, genre in turns]]
+
+    def on_epoch_end(self) -> None:
+        self._order = self._random.permutation(len(self._turns))
+
+
+def _augmented_window(clip: Floats, frames: int, random: np.random.Generator) -> Floats:
+    """Return a window (n_mels, frames) that begins anywhere in a clip, transposed, with Gaussian noise.
+
+    What would lie behind the clip's end comes from its beginning.
+    """
+    columns = (random.integers(clip.shape[1]) + np.arange(frames)) % clip.shape[1]
+    bands = np.arange(len(clip)) + random.integers(-_PITCH_BANDS, _PITCH_BANDS + 1)
+    window = clip[np.ix_(np.clip(bands, 0, len(clip) - 1), columns)]
+    noise = random.standard_normal(window.shape, np.float32) * np.float32(random.uniform(0, _NOISE))
+    return np.clip(window + noise, 0, 1)
+
+
+def _held_out(tracks: Sequence[Track], genres: Sequence[str], settings: MelSettings) -> tuple[Floats, Floats]:
+    windows = [track.windows(settings) for track in tracks]
+    labels = np.repeat([genres.index(track.genre) for track in tracks], [len(cut) for cut in windows])
+    return np.concatenate(windows), np.eye(len(genres), dtype=np.float32)[labels]
+
+
+def _curves(log: Path) -> dict[str, list[float]]:
+    """Return what the log of epochs holds, a list a column; an epoch that was repeated counts once."""
+    columns = ("loss", "accuracy", "val_loss", "val_accuracy")
+    rows: dict[str, dict[str, str]] = {}
+    if log.exists():
+        with open(log, newline="", encoding="utf-8") as file:
+            rows = {row["epoch"]: row for row in csv.DictReader(file)}
+    return {column: [round(float(row[column]), 4) for row in rows.values()] for column in columns}
