@@ -5,6 +5,7 @@ python -m training fit --model svm --dataset folder --data MY_MUSIC --protocol t
 python -m training evaluate --bundle models/gtzan-svm --data FOLDER_OR_ZIP
 python -m training audit --data ../shared/data
 python -m training check --data ../shared/data
+python -m training report
 """
 
 import argparse
@@ -23,6 +24,7 @@ from training.datasets import DATASETS
 from training.evaluation import evaluate
 from training.fit import KINDS, fit
 from training.kaggle import check_harness
+from training.report import RESULTS, write_report
 from training.splits import PROTOCOLS, SIDES, Split, make_splits
 from training.tracks import BadData, read_tracks
 
@@ -61,6 +63,10 @@ def main() -> int:
     check = commands.add_parser("check", help="reproduce the study's classical figures from its own features")
     check.add_argument("--data", type=Path, required=True)
     check.set_defaults(run=run_check)
+
+    report = commands.add_parser("report", help="make tables and pictures of results")
+    report.add_argument("--results", type=Path, default=RESULTS, help="the records (%(default)s)")
+    report.set_defaults(run=run_report)
 
     arguments = parser.parse_args()
     try:
@@ -121,6 +127,11 @@ def run_check(arguments: argparse.Namespace) -> None:
     """Print the study's classical figures, made again."""
     for model, evaluation in check_harness(arguments.data).items():
         print(f"{model}: {evaluation}")
+
+
+def run_report(arguments: argparse.Namespace) -> None:
+    """Write tables and pictures beside the records they are of."""
+    print(f"Wrote {write_report(arguments.results)}")
 
 
 def _audit(split: Split, duplicates: Sequence[Duplicate]) -> str:
