@@ -43,6 +43,7 @@ _STYLE = {
 _DPI = 110
 _COLOURS = 64
 _PANELS_A_ROW = 3
+_QUARTERS = (0, 0.25, 0.5, 0.75, 1)
 _LONGEST_NAME = 20
 
 
@@ -127,10 +128,19 @@ def draw_reliability(records: Mapping[str, Record], title: str, *, leaky: bool) 
                 counts, confidence, accuracy = np.array([found for found in bins if found[0]], float).T
                 axes.plot(confidence, accuracy, color=colour, linewidth=1.2, alpha=0.7)
                 sizes = 160 * counts / counts.sum()
-                axes.scatter(confidence, accuracy, 6 + sizes, colour, alpha=0.7, linewidths=0, label=when)
-            error = f"error {calibration['error_before']:.3f} → {calibration['error_after']:.3f}"
-            axes.set_title(f"{model}\n{error}")
+                axes.scatter(
+                    confidence,
+                    accuracy,
+                    6 + sizes,
+                    colour,
+                    alpha=0.7,
+                    linewidths=0,
+                    label=f"{when} the temperature",
+                    clip_on=False,
+                )
+            axes.set_title(f"{model}\nerror {calibration['error_before']:.1%} → {calibration['error_after']:.1%}")
             axes.set(xlim=(0, 1.02), ylim=(0, 1.02), aspect="equal", xlabel="confidence")
+            axes.set(xticks=_QUARTERS, yticks=_QUARTERS)
             _percent(axes.xaxis, axes.yaxis)
         for axes in grid.flat[len(calibrations) :]:
             axes.remove()

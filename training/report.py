@@ -152,7 +152,7 @@ def _draw(records: Iterable[Record]) -> Iterator[tuple[str, bytes]]:
         if not leaky and (coverage := draw_coverage(by_model, title)):
             yield f"{folder}/coverage.png", coverage
         for model, record in by_model.items():
-            with_figures = f"{title}\n{model}: {_spread(record)} ({_interval(record)})"
+            with_figures = f"{title}\n{model}: accuracy {_spread(record)} ({_interval(record)})"
             yield f"{folder}/confusion-{record['model']}.png", draw_confusion(record, with_figures, leaky=leaky)
 
 
@@ -211,7 +211,7 @@ def _gallery(records: Iterable[Record], pictures: Sequence[Path]) -> Iterator[st
         title = f"{_DATASETS[dataset]}, {protocol}"
         yield f"### {title}{', leaky' if protocol in LEAKY else ''}"
         yield "\n".join(
-            f'<img src="{path.as_posix()}" width="49%" alt="{title}: {path.stem}">'
+            f'<img src="{path.as_posix()}" width="{98 if path.stem == "curves" else 49}%" alt="{title}: {path.stem}">'
             for path in pictures
             if path.parts[-3:-1] == (dataset, protocol)
         )
