@@ -60,7 +60,7 @@ def draw_confusion(record: Record, title: str, *, leaky: bool) -> bytes:
         axes.imshow(shares, cmap=shade, vmin=0, vmax=1)
         for (row, column), count in np.ndenumerate(counts):
             if count:
-                colour = "white" if shares[row, column] > 0.55 else _INK
+                colour = "white" if shares[row, column] > 0.75 else _INK
                 axes.text(column, row, f"{count}", ha="center", va="center", color=colour, fontsize=8)
         for row, recall in enumerate(shares.diagonal()):
             axes.text(len(genres) - 0.4, row, f"{recall:.0%}", va="center", color=_GREY, fontsize=8)
