@@ -92,7 +92,7 @@ def draw_curves(records: Mapping[str, Record], title: str, *, leaky: bool) -> by
         for column, (model, curves) in enumerate(runs.items()):
             for axes, measure in zip(grid[:, column], ("loss", "accuracy"), strict=True):
                 _draw_runs(axes, [run[measure] for run in curves], _GREY, "training")
-                _draw_runs(axes, [run[f"valid_{measure}"] for run in curves], _BLUE, "validation")
+                _draw_runs(axes, [run[f"val_{measure}"] for run in curves], _BLUE, "validation")
             grid[0, column].set_title(model)
             grid[1, column].set_xlabel("epoch")
             grid[1, column].xaxis.set_major_locator(MaxNLocator(5, integer=True))
@@ -100,7 +100,7 @@ def draw_curves(records: Mapping[str, Record], title: str, *, leaky: bool) -> by
         grid[1, 0].set_ylabel("accuracy")
         _percent(grid[1, 0].yaxis)
         losses = np.concatenate(
-            [run[key] for curves in runs.values() for run in curves for key in ("loss", "valid_loss")]
+            [run[key] for curves in runs.values() for run in curves for key in ("loss", "val_loss")]
         )
         # A wild first epoch would flatten all others.
         grid[0, 0].set_ylim(0, 1.1 * np.percentile(losses, 98))

@@ -11,14 +11,14 @@ from pathlib import Path
 from tqdm import tqdm
 
 from inference.bundle import write_whole
-from training import fma_small, gtzan
+from training.datasets import DATASETS
 from training.pictures import Record, draw_confusion, draw_coverage, draw_curves, draw_reliability
 from training.splits import LEAKY
 from training.tracks import BadData
 
 RESULTS = Path(__file__).resolve().parent.parent / "reports" / "results.json"
 
-_DATASETS = {"gtzan": gtzan.TITLE, "fma-small": fma_small.TITLE}
+_DATASETS = {name: DATASETS[name].title for name in ("gtzan", "fma-small")}
 _MODELS = {
     "knn": "k-NN",
     "svm": "SVM",

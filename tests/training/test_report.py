@@ -24,7 +24,7 @@ ORANGE = (213, 94, 0)
 def record(dataset: str, protocol: str, model: str, accuracy: float = 0.625, **others: Any) -> dict[str, Any]:
     """Return a record of a network of three seeds, 40 songs of each genre asked about."""
     right = round(40 * accuracy)
-    curves = {key: list(np.linspace(1, accuracy, 12)) for key in ("loss", "valid_loss", "accuracy", "valid_accuracy")}
+    curves = {key: list(np.linspace(1, accuracy, 12)) for key in ("loss", "val_loss", "accuracy", "val_accuracy")}
     shorter = {key: values[:7] for key, values in curves.items()}
     bins = [[0, None, None], [60, 0.45, 0.4], [100, 0.85, 0.75]]
     return {
