@@ -97,7 +97,7 @@ def _weights_name(card: ModelCard) -> str:
 
 def write_whole(path: Path, content: bytes) -> None:
     """Write a file beside its place, then move it there in one step."""
-    beside = path.with_name(f"{path.name}.part")
+    beside = path.with_name(f"{path.name}.{os.getpid()}.part")
     with open(beside, "wb") as file:
         file.write(content)
         file.flush()

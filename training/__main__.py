@@ -5,7 +5,7 @@ python -m training fit --model svm --dataset folder --data MY_MUSIC --protocol t
 python -m training evaluate --bundle models/gtzan-svm --data FOLDER_OR_ZIP
 python -m training audit --data ../shared/data
 python -m training check --data ../shared/data
-python -m training report
+python -m training results --data ../shared/data
 """
 
 import argparse
@@ -24,13 +24,14 @@ from training.datasets import DATASETS
 from training.evaluation import evaluate
 from training.fit import KINDS, fit
 from training.kaggle import check_harness
-from training.report import RESULTS, write_report
+from training.report import write_report
+from training.results import RESULTS, FailedTraining, make_results
 from training.splits import PROTOCOLS, SIDES, Split, make_splits
 from training.tracks import BadData, read_tracks
 
 
 def main() -> int:
-    """Run one command; return 2 if the data or the bundle it names cannot be used."""
+    """Run one command; return 2 if the data or the bundle it names cannot be used, or if a training fails."""
     parser = argparse.ArgumentParser(
         prog="python -m training", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -64,14 +65,15 @@ def main() -> int:
     check.add_argument("--data", type=Path, required=True)
     check.set_defaults(run=run_check)
 
-    report = commands.add_parser("report", help="make tables and pictures of results")
-    report.add_argument("--results", type=Path, default=RESULTS, help="the records (%(default)s)")
-    report.set_defaults(run=run_report)
+    results = commands.add_parser("results", help="train every model on every protocol, and write the report")
+    results.add_argument("--data", type=Path, required=True, help="folder of the data sets")
+    results.add_argument("--results", type=Path, default=RESULTS, help="file to keep them in (%(default)s)")
+    results.set_defaults(run=run_results)
 
     arguments = parser.parse_args()
     try:
         arguments.run(arguments)
-    except (BadData, BadBundle, OSError) as error:
+    except (BadData, BadBundle, FailedTraining, OSError) as error:
         print(error, file=sys.stderr)
         return 2
     return 0
@@ -129,8 +131,9 @@ def run_check(arguments: argparse.Namespace) -> None:
         print(f"{model}: {evaluation}")
 
 
-def run_report(arguments: argparse.Namespace) -> None:
-    """Write tables and pictures beside the records they are of."""
+def run_results(arguments: argparse.Namespace) -> None:
+    """Train what the results lack, then write tables and pictures beside them."""
+    make_results(arguments.data, arguments.results)
     print(f"Wrote {write_report(arguments.results)}")
 
 

@@ -1,16 +1,20 @@
 """Audit: what stands on both sides of a split that should not."""
 
+import hashlib
+import json
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from itertools import combinations
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from inference.bundle import write_whole
 from training.splits import SIDES, Split
-from training.tracks import Track
+from training.tracks import CACHE, Track
 
 # Correlation of two clips' fingerprints from which they are one recording, or versions of it. GTZAN's 14 byte-identical
 # pairs have 1, repetitions that Sturm lists by ear 0.7 to 1, and of some 500,000 other pairs none has 0.7.
@@ -29,12 +33,14 @@ class Duplicate:
     correlation: float
 
 
-def find_duplicates(tracks: Sequence[Track], frame_seconds: float) -> list[Duplicate]:
+def find_duplicates(
+    tracks: Sequence[Track], frame_seconds: float, cache: Path = CACHE / "duplicates"
+) -> list[Duplicate]:
     """Return the exact and near duplicates among tracks, by their first clips, the most alike first.
 
     The fingerprint of a clip is its spectrogram, bands taken together by four, less the mean of each frame and of each
     band: which notes are played when, not how bright the sound is or how loud the beat. Clips too short for it (a
-    fifth over the largest lag) are passed over.
+    fifth over the largest lag) are passed over. What was found is kept in `cache`.
     """
     largest_lag = round(_LARGEST_LAG_SECONDS / frame_seconds)
     frames = min((track.clips[0].shape[1] for track in tracks), default=0)
@@ -43,6 +49,10 @@ def find_duplicates(tracks: Sequence[Track], frame_seconds: float) -> list[Dupli
     if not tracks:
         return []
     bands = np.stack([_group(track.clips[0][:, :frames]) for track in tracks])
+    key = hashlib.sha256(bands.tobytes() + repr((largest_lag, DUPLICATE, [track.name for track in tracks])).encode())
+    kept = cache / f"{key.hexdigest()}.json"
+    if kept.exists():
+        return [Duplicate(**pair) for pair in json.loads(kept.read_text(encoding="utf-8"))]
     greatest = np.zeros((len(tracks), len(tracks)), np.float32)
     for lag in tqdm(range(largest_lag + 1), "comparing", unit="lag"):
         late, early = _fingerprints(bands[..., lag:]), _fingerprints(bands[..., : frames - lag])
@@ -50,7 +60,10 @@ def find_duplicates(tracks: Sequence[Track], frame_seconds: float) -> list[Dupli
     greatest = np.maximum(greatest, greatest.T)
     pairs = np.argwhere(np.triu(greatest >= DUPLICATE, k=1))
     found = [Duplicate(tracks[i].name, tracks[j].name, round(float(greatest[i, j]), 3)) for i, j in pairs]
-    return sorted(found, key=lambda pair: (-pair.correlation, pair.one, pair.other))
+    found.sort(key=lambda pair: (-pair.correlation, pair.one, pair.other))
+    cache.mkdir(parents=True, exist_ok=True)
+    write_whole(kept, json.dumps([asdict(pair) for pair in found]).encode())
+    return found
 
 
 def across_sides(split: Split, duplicates: Iterable[Duplicate]) -> list[tuple[str, str, Duplicate]]:

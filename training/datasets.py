@@ -22,6 +22,12 @@ class Dataset:
     protocols: tuple[str, ...]
     read: Callable[[Path], list[Track]]
 
+    def protocols_in(self, data: Path) -> tuple[str, ...]:
+        """Return the protocols that the data in a folder is enough for."""
+        return tuple(
+            name for name in self.protocols if name != "official" or (data / "fma_metadata" / "tracks.csv").is_file()
+        )
+
 
 DATASETS = {
     "gtzan": Dataset(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
+from sklearn.metrics import confusion_matrix
 from tqdm import tqdm
 
 from inference.card import Scores
@@ -61,23 +61,39 @@ def evaluate(classifier: GenreClassifier, tracks: Sequence[Track]) -> Evaluation
 
 def compare(genres: Sequence[str], truth: Sequence[int], answers: Sequence[int]) -> Evaluation:
     """Return how well answers fit the truth, both as indices into genres; a genre without a track does not count."""
-    labels = np.unique(np.asarray(truth))
-    precision, recall, f1, _ = precision_recall_fscore_support(
-        truth, answers, labels=labels, average="macro", zero_division=0
-    )
+    confusion = confusion_matrix(truth, answers, labels=range(len(genres)))
+    precision, recall, f1 = macro_scores(confusion)
     right = np.asarray(truth) == np.asarray(answers)
-    resampled = np.random.default_rng(0).choice(right, (_RESAMPLINGS, len(right))).mean(axis=1)
-    low, high = np.percentile(resampled, [2.5, 97.5])
     return Evaluation(
         accuracy=float(right.mean()),
-        macro_precision=float(precision),
-        macro_recall=float(recall),
-        macro_f1=float(f1),
-        ci95=(round(float(low), 4), round(float(high), 4)),
+        macro_precision=precision,
+        macro_recall=recall,
+        macro_f1=f1,
+        ci95=bootstrap_interval(right),
         tracks=len(right),
         genres=tuple(genres),
-        confusion=confusion_matrix(truth, answers, labels=range(len(genres))).tolist(),
+        confusion=confusion.tolist(),
     )
+
+
+def macro_scores(confusion: NDArray[np.int64]) -> tuple[float, float, float]:
+    """Return the means of precision, recall and F1 over the genres that have tracks, from true rows and answer columns.
+
+    A genre that is never answered has a precision of 0.
+    """
+    true, answered, hits = confusion.sum(axis=1), confusion.sum(axis=0), np.diag(confusion)
+    scores = np.stack(
+        [hits / np.maximum(answered, 1), hits / np.maximum(true, 1), 2 * hits / np.maximum(true + answered, 1)]
+    )
+    precision, recall, f1 = scores[:, true > 0].mean(axis=1)
+    return float(precision), float(recall), float(f1)
+
+
+def bootstrap_interval(right: NDArray[np.number]) -> tuple[float, float]:
+    """Return the bounds of the 95 % interval of a mean over tracks, shape (n,), by bootstrap (Efron, 1979)."""
+    resampled = np.random.default_rng(0).choice(right, (_RESAMPLINGS, len(right))).mean(axis=1)
+    low, high = np.percentile(resampled, [2.5, 97.5])
+    return round(float(low), 4), round(float(high), 4)
 
 
 def _probabilities(classifier: GenreClassifier, track: Track) -> NDArray[np.float64]:

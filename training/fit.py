@@ -46,10 +46,12 @@ class Kind:
     """A kind of model: what its bundles' cards say of it, and how one is trained.
 
     `train` takes a split, the genres, the settings, a seed and a folder to keep what an interrupted call goes on from.
+    `seeded` says whether another seed gives another model.
     """
 
     description: str
     train: Train
+    seeded: bool = False
 
 
 @dataclass(frozen=True)
@@ -96,10 +98,11 @@ KINDS = {
         _classical(train_svm),
     ),
     "logistic": Kind("Logistic regression (L2) on statistics of each window.", _classical(train_logistic)),
-    "cnn": Kind("Three convolutions and a dense layer on each window.", partial(_train_network, "cnn")),
+    "cnn": Kind("Three convolutions and a dense layer on each window.", partial(_train_network, "cnn"), seeded=True),
     "cnn-bilstm": Kind(
         "Four convolutions with squeeze-and-excitation, a bidirectional LSTM and attention on each window.",
         partial(_train_network, "cnn-bilstm"),
+        seeded=True,
     ),
 }
 
@@ -132,7 +135,7 @@ def fit(dataset_name: str, model: str, protocol: str | None, data: Path, seed: i
 
 def _run(model: str, split: Split, card: ModelCard, seed: int) -> Run:
     began = monotonic()
-    folder = CACHE.parent / "fits" / hashlib.sha256(repr((card, split)).encode()).hexdigest()[:16]
+    folder = CACHE / "fits" / hashlib.sha256(repr((card, split)).encode()).hexdigest()[:16]
     folder.mkdir(parents=True, exist_ok=True)
     trained = KINDS[model].train(split, card.genres, card.mel, seed, folder)
     bundle = Bundle(card, trained.weights)

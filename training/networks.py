@@ -8,7 +8,7 @@ from features.mel import MelSettings
 _CNN_FILTERS = (32, 64, 128)
 _BILSTM_FILTERS = (32, 64, 128, 256)
 _LSTM_UNITS = 128
-# Frames are taken together by twos until no more than these are left for the LSTM.
+# Frames are taken together by twos until no more than these are left.
 _MOST_STEPS = 8
 _SQUEEZE_RATIO = 8
 
@@ -20,8 +20,8 @@ def build_cnn(settings: MelSettings, n_genres: int) -> keras.Model:
     """
     windows = x = _windows(settings)
     for number, filters in enumerate(_CNN_FILTERS):
-        x = _convolve(x, filters, strides=_strides(x) if number == 0 else (1, 1))
-        x = layers.MaxPooling2D(_strides(x))(x)
+        x = _convolve(x, filters, first=number == 0)
+        x = _pool(x, 4 if number == 0 else 2)
     # As tall as what is left of the bands: the network may place a genre's tones, but not its moments.
     x = layers.Concatenate()([layers.AveragePooling2D((2, x.shape[2]))(x), layers.MaxPooling2D((2, x.shape[2]))(x)])
     x = layers.Dense(128, activation="relu")(layers.Flatten()(x))
@@ -36,11 +36,8 @@ def build_cnn_bilstm(settings: MelSettings, n_genres: int) -> keras.Model:
     """
     windows = x = _windows(settings)
     for number, filters in enumerate(_BILSTM_FILTERS):
-        x = _convolve(x, filters, strides=_strides(x) if number == 0 else (1, 1))
-        x = _squeeze_and_excite(x)
-        bands, frames = _strides(x)
-        # The last pooling leaves two heights, so that the LSTM stays small.
-        x = layers.MaxPooling2D((x.shape[1] // 2 if number == 3 else bands, frames))(x)
+        x = _squeeze_and_excite(_convolve(x, filters, first=number == 0))
+        x = _pool(x, 4 if number == 0 else 2)
     x = layers.Permute((2, 1, 3))(x)
     x = layers.Reshape((x.shape[1], -1))(x)
     # Unrolled, it becomes matrix products in the exported graph, not a loop.
@@ -58,15 +55,20 @@ def _with_logits(windows: keras.KerasTensor, x: keras.KerasTensor, n_genres: int
     return keras.Model(windows, layers.Dense(n_genres, name="logits")(x))
 
 
-def _strides(x: keras.KerasTensor) -> tuple[int, int]:
-    """Return by how much to reduce bands and frames: bands by two, frames as long as more are left than needed."""
-    return 2, 2 if x.shape[2] > _MOST_STEPS else 1
-
-
-def _convolve(x: keras.KerasTensor, filters: int, strides: tuple[int, int]) -> keras.KerasTensor:
+def _convolve(x: keras.KerasTensor, filters: int, *, first: bool) -> keras.KerasTensor:
+    """Return a convolution, normalised; the first one takes every other band and frame, for speed."""
+    strides = (2, _frames_together(x)) if first else (1, 1)
     x = layers.Conv2D(filters, 3, strides=strides, padding="same", use_bias=False)(x)
     # Keras' momentum of 0.99 needs more steps than an epoch has here.
-    return layers.ReLU()(layers.BatchNormalization(momentum=0.9)(x))
+    return layers.ReLU()(layers.BatchNormalization(momentum=0.95)(x))
+
+
+def _pool(x: keras.KerasTensor, bands: int) -> keras.KerasTensor:
+    return layers.MaxPooling2D((bands, _frames_together(x)))(x)
+
+
+def _frames_together(x: keras.KerasTensor) -> int:
+    return 2 if x.shape[2] > _MOST_STEPS else 1
 
 
 def _squeeze_and_excite(x: keras.KerasTensor) -> keras.KerasTensor:

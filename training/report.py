@@ -16,8 +16,6 @@ from training.pictures import Record, draw_confusion, draw_coverage, draw_curves
 from training.splits import LEAKY
 from training.tracks import BadData
 
-RESULTS = Path(__file__).resolve().parent.parent / "reports" / "results.json"
-
 _DATASETS = {name: DATASETS[name].title for name in ("gtzan", "fma-small")}
 _MODELS = {
     "knn": "k-NN",
@@ -92,7 +90,7 @@ _SPLITS = {"track-random": "tracks at random", "window-random": "windows at rand
 _DASH = "–"
 
 
-def write_report(results: Path = RESULTS) -> Path:
+def write_report(results: Path) -> Path:
     """Write `results.md` and the folder `pictures` beside the records, and return the path of the former.
 
     Pictures in that folder that are not of these records are deleted. Raises BadData if the records cannot be read.
@@ -159,7 +157,7 @@ def _draw(records: Iterable[Record]) -> Iterator[tuple[str, bytes]]:
 def _sections(records: Sequence[Record]) -> Iterator[str]:
     yield "# Results"
     yield (
-        "Made from [results.json](results.json) by `python -m training report`. Every figure is of the test side, from "
+        "Made from [results.json](results.json) by `make results`. Every figure is of the test side, from "
         "the bundle as it is served; settings and epochs were chosen on validation. ± is the standard deviation over "
         "seeds, the interval is the 95 % interval of accuracy, by bootstrap over songs."
     )

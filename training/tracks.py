@@ -24,7 +24,8 @@ from features.audio import UnreadableAudio
 from features.mel import MelSettings
 from features.windows import cut_windows, song_clips
 
-CACHE = Path(__file__).resolve().parent.parent / ".cache" / "clips"
+# What takes long to compute is kept here.
+CACHE = Path(__file__).resolve().parent.parent / ".cache"
 _PICTURES = {".jpg", ".jpeg", ".png"}
 
 
@@ -106,7 +107,7 @@ def _picture_track(path: Path, content: bytes, settings: MelSettings) -> Track:
 def _from_audio(paths: list[Path], settings: MelSettings) -> list[Track]:
     tracks, unreadable = [], []
     with ProcessPoolExecutor(os.cpu_count()) as workers:
-        clips_or_error = workers.map(partial(_clips, settings=settings, cache=CACHE), paths, chunksize=4)
+        clips_or_error = workers.map(partial(_clips, settings=settings, cache=CACHE / "clips"), paths, chunksize=4)
         for path, result in zip(paths, tqdm(clips_or_error, "reading audio", len(paths), unit="track"), strict=True):
             if isinstance(result, str):
                 unreadable.append(f"{path}: {result}")

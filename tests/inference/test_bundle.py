@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -58,7 +59,7 @@ def test_saving_again_replaces_the_bundle_and_leaves_nothing_over(folder: Path, 
 
 
 def test_a_save_that_breaks_off_leaves_the_former_bundle(folder: Path, tmp_path: Path) -> None:
-    (folder / f"{CARD_FILE}.part").mkdir()
+    (folder / f"{CARD_FILE}.{os.getpid()}.part").mkdir()
     with pytest.raises(OSError, match="part"):
         save_bundle(Bundle(replace(CARD, version="2.0.0"), b"other weights"), tmp_path)
     assert load_bundle(folder) == Bundle(CARD, WEIGHTS)

@@ -20,7 +20,7 @@ SETTINGS = MelSettings()
 @pytest.fixture(autouse=True)
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(tracks_module, "CACHE", tmp_path / "cache")
-    return tmp_path / "cache"
+    return tmp_path / "cache" / "clips"
 
 
 def jpeg(size: tuple[int, int] = (387, 128)) -> bytes:
