@@ -43,11 +43,9 @@ format: .venv/dev/installed ## format the code and sort its imports
 hooks: .venv/dev/installed ## check format, lint and types at each commit
 	$(DEV)/pre-commit install
 
-.PHONY: train
-train: .venv/dev/installed ## train the shipped models again (DATA=... where gtzan_mel.zip and gtzan_tracks.tsv are)
-	$(DEV)/python -m training fit --model logistic --data $(DATA)
-	$(DEV)/python -m training fit --model svm --data $(DATA)
-	$(DEV)/python -m training fit --model cnn --data $(DATA)
+.PHONY: results
+results: .venv/dev/installed ## train every model and write the tables of results, as far as they lack (DATA=folder)
+	$(DEV)/python -m training results --data $(DATA)
 
 .PHONY: bento
 bento: .venv/serve/installed ## build a Bento that holds the models

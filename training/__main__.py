@@ -25,7 +25,7 @@ from training.evaluation import evaluate
 from training.fit import KINDS, fit
 from training.kaggle import check_harness
 from training.report import write_report
-from training.results import RESULTS, FailedTraining, make_results
+from training.results import REPORTED, RESULTS, FailedTraining, make_results
 from training.splits import PROTOCOLS, SIDES, Split, make_splits
 from training.tracks import BadData, read_tracks
 
@@ -68,6 +68,9 @@ def main() -> int:
     results = commands.add_parser("results", help="train every model on every protocol, and write the report")
     results.add_argument("--data", type=Path, required=True, help="folder of the data sets")
     results.add_argument("--results", type=Path, default=RESULTS, help="file to keep them in (%(default)s)")
+    results.add_argument("--models", type=Path, default=MODELS, help="folder to save the bundles in (%(default)s)")
+    results.add_argument("--dataset", nargs="+", choices=REPORTED, default=REPORTED, help="default: all")
+    results.add_argument("--model", nargs="+", choices=KINDS, default=tuple(KINDS), help="default: all")
     results.set_defaults(run=run_results)
 
     arguments = parser.parse_args()
@@ -133,7 +136,7 @@ def run_check(arguments: argparse.Namespace) -> None:
 
 def run_results(arguments: argparse.Namespace) -> None:
     """Train what the results lack, then write tables and pictures beside them."""
-    make_results(arguments.data, arguments.results)
+    make_results(arguments.data, arguments.results, arguments.models, arguments.dataset, arguments.model)
     print(f"Wrote {write_report(arguments.results)}")
 
 

@@ -60,7 +60,7 @@ def _convolve(x: keras.KerasTensor, filters: int, *, first: bool) -> keras.Keras
     strides = (2, _frames_together(x)) if first else (1, 1)
     x = layers.Conv2D(filters, 3, strides=strides, padding="same", use_bias=False)(x)
     # Keras' momentum of 0.99 needs more steps than an epoch has here.
-    return layers.ReLU()(layers.BatchNormalization(momentum=0.95)(x))
+    return layers.ReLU()(layers.BatchNormalization(momentum=0.97)(x))
 
 
 def _pool(x: keras.KerasTensor, bands: int) -> keras.KerasTensor:

@@ -65,7 +65,13 @@ class Job:
         return f"{self.dataset} {self.protocol} {self.model} seed {self.seed}"
 
 
-def make_results(data: Path, results: Path, models: Path = MODELS) -> None:
+def make_results(
+    data: Path,
+    results: Path,
+    models: Path = MODELS,
+    datasets: Sequence[str] = REPORTED,
+    kinds: Sequence[str] = tuple(KINDS),
+) -> None:
     """Train what a file of results lacks, keep each run there as it ends, and save the bundles that ship.
 
     As many trainings as there are cores work side by side. Raises FailedTraining, when all others have ended, if one
@@ -73,7 +79,7 @@ def make_results(data: Path, results: Path, models: Path = MODELS) -> None:
     """
     results.parent.mkdir(parents=True, exist_ok=True)
     runs = _read_runs(results)
-    all_jobs = list(_jobs(data))
+    all_jobs = list(_jobs(data, datasets, kinds))
     missing = [job for job in all_jobs if job not in runs]
     for name in {job.dataset for job in missing}:
         # What all trainings of the data set would compute at once is then in the cache.
@@ -99,14 +105,14 @@ def make_results(data: Path, results: Path, models: Path = MODELS) -> None:
         raise FailedTraining("\n".join(failures))
 
 
-def _jobs(data: Path) -> Iterator[Job]:
+def _jobs(data: Path, datasets: Sequence[str], kinds: Sequence[str]) -> Iterator[Job]:
     """Yield all jobs: first those of the first seed, so that an interrupted making has every row."""
     for seed in SEEDS:
-        for name in REPORTED:
+        for name in datasets:
             for protocol in DATASETS[name].protocols_in(data):
-                for model, kind in KINDS.items():
-                    if kind.seeded or seed == SEEDS[0]:
-                        yield Job(name, protocol, model, seed)
+                for kind in kinds:
+                    if KINDS[kind].seeded or seed == SEEDS[0]:
+                        yield Job(name, protocol, kind, seed)
 
 
 def _train(job: Job, data: Path, models: Path) -> list[Run]:

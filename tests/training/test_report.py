@@ -197,18 +197,6 @@ def test_what_is_no_results_is_named(content: str | None, message: str, tmp_path
         write_report(path)
 
 
-def test_the_command_writes_the_report_or_says_what_is_missing(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "training", "report", "--results", str(tmp_path / "results.json")]
-    missing = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    assert missing.returncode == 2
-    assert "There is no" in missing.stderr
-    assert "Traceback" not in missing.stderr
-    write(tmp_path, SOME[3:])
-    written = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    assert written.returncode == 0, written.stderr
-    assert written.stdout == f"Wrote {tmp_path / 'results.md'}\n"
-
-
 def test_a_leaky_picture_says_so() -> None:
     found = record("gtzan", "window-random", "cnn")
     for draw in (draw_curves, draw_reliability):
