@@ -23,7 +23,7 @@ from training.classical import train_logistic, train_svm
 from training.datasets import DATASETS, Dataset
 from training.evaluation import Evaluation, evaluate
 from training.export import count_parameters
-from training.splits import LEAKY, Split, make_splits, require_enough
+from training.splits import LEAKY, SIDES, Split, make_splits, require_enough
 from training.tracks import CACHE, BadData
 
 MODEL_VERSION = "1.0.0"
@@ -135,8 +135,7 @@ def fit(dataset_name: str, model: str, protocol: str | None, data: Path, seed: i
 
 def _run(model: str, split: Split, card: ModelCard, seed: int) -> Run:
     began = monotonic()
-    folder = CACHE / "fits" / hashlib.sha256(repr((card, split)).encode()).hexdigest()[:16]
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = _kept(card, split)
     trained = KINDS[model].train(split, card.genres, card.mel, seed, folder)
     bundle = Bundle(card, trained.weights)
     with tempfile.TemporaryDirectory() as unscored:
@@ -145,6 +144,15 @@ def _run(model: str, split: Split, card: ModelCard, seed: int) -> Run:
     card = replace(card, scores={"valid": valid.scores(), "test": test.scores()})
     shutil.rmtree(folder)
     return Run(replace(bundle, card=card), valid, test, trained.curves, round(monotonic() - began, 1))
+
+
+def _kept(card: ModelCard, split: Split) -> Path:
+    """Return the folder in which a training keeps what it goes on from, the same for the same training only."""
+    names = [[track.name for track in getattr(split, side)] for side in SIDES]
+    key = repr((card.training.command, card.mel, names))
+    folder = CACHE / "fits" / hashlib.sha256(key.encode()).hexdigest()[:16]
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
 
 
 def _card(name: str, model: str, dataset: Dataset, protocol: str, split: Split, seed: int, command: str) -> ModelCard:

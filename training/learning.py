@@ -50,6 +50,9 @@ def learn(
     `epochs`. A call that was interrupted goes on after the last whole epoch when it is repeated with the same `folder`,
     which must be this call's alone; its patience then begins anew.
     """
+    best, log, ended = folder / "best.keras", folder / "epochs.csv", folder / "ended"
+    if ended.exists():
+        return Learned(keras.models.load_model(best), _curves(log))
     keras.utils.set_random_seed(seed)
     network = build(settings, len(genres))
     network.compile(
@@ -57,7 +60,6 @@ def learn(
         keras.losses.CategoricalCrossentropy(from_logits=True),
         metrics=["accuracy"],
     )
-    best, log = folder / "best.keras", folder / "epochs.csv"
     network.fit(
         _Batches(split.train, genres, settings, seed),
         validation_data=_held_out(split.valid, genres, settings),
@@ -73,6 +75,7 @@ def learn(
         ],
         verbose=2,
     )
+    ended.touch()
     return Learned(keras.models.load_model(best), _curves(log))
 
 
