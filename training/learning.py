@@ -1,4 +1,4 @@
-"""How networks learn: with the study's settings, from windows that are never twice the same."""
+"""How networks learn: with the study's settings, from windows and changed copies of them."""
 
 import csv
 from collections.abc import Callable, Sequence
@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.mel import MelSettings
+from features.windows import cut_windows
 from training.splits import Split
 from training.tracks import Track
 
@@ -62,7 +63,7 @@ def learn(
     )
     network.fit(
         _Batches(split.train, genres, settings, seed),
-        validation_data=_held_out(split.valid, genres, settings),
+        validation_data=_windows_and_targets(split.valid, genres, settings),
         epochs=epochs,
         callbacks=[
             keras.callbacks.ReduceLROnPlateau(patience=3, factor=0.5),
@@ -80,34 +81,32 @@ def learn(
 
 
 class _Batches(keras.utils.PyDataset):
-    """Batches of augmented windows (32, n_mels, window_frames, 1) and targets (32, genres).
+    """Batches of windows (32, n_mels, window_frames, 1) and targets (32, genres).
 
-    An epoch shows as many windows of a clip as it would be cut into.
+    An epoch shows every window as it is and, from anywhere in its clip, once augmented.
     """
 
     def __init__(self, tracks: Sequence[Track], genres: Sequence[str], settings: MelSettings, seed: int) -> None:
         super().__init__()
         self._random = np.random.default_rng(seed)
         self._frames = settings.window_frames
-        self._one_hot = np.eye(len(genres), dtype=np.float32)
-        self._turns = [
-            (clip, genres.index(track.genre))
-            for track in tracks
-            for clip in track.clips
-            for _ in range(max(1, clip.shape[1] // settings.window_frames))
-        ]
-        self._order = self._random.permutation(len(self._turns))
+        self._windows, self._targets = _windows_and_targets(tracks, genres, settings)
+        self._clips = [clip for track in tracks for clip in track.clips for _ in cut_windows(clip, settings)]
+        self._order = self._random.permutation(2 * len(self._clips))
 
     def __len__(self) -> int:
-        return -(-len(self._turns) // _BATCH_SIZE)
+        return -(-len(self._order) // _BATCH_SIZE)
 
     def __getitem__(self, batch: int) -> tuple[Floats, Floats]:
-        turns = [self._turns[turn] for turn in self._order[batch * _BATCH_SIZE : (batch + 1) * _BATCH_SIZE]]
-        windows = np.stack([_augmented_window(clip, self._frames, self._random) for clip, _ in turns])
-        return windows[..., None], self._one_hot[[genre for _, genre in turns]]
+        turns = self._order[batch * _BATCH_SIZE : (batch + 1) * _BATCH_SIZE]
+        numbers = turns % len(self._clips)
+        windows = self._windows[numbers]
+        for place in np.flatnonzero(turns >= len(self._clips)):
+            windows[place, ..., 0] = _augmented_window(self._clips[numbers[place]], self._frames, self._random)
+        return windows, self._targets[numbers]
 
     def on_epoch_end(self) -> None:
-        self._order = self._random.permutation(len(self._turns))
+        self._order = self._random.permutation(self._order)
 
 
 def _augmented_window(clip: Floats, frames: int, random: np.random.Generator) -> Floats:
@@ -122,7 +121,10 @@ def _augmented_window(clip: Floats, frames: int, random: np.random.Generator) ->
     return np.clip(window + noise, 0, 1)
 
 
-def _held_out(tracks: Sequence[Track], genres: Sequence[str], settings: MelSettings) -> tuple[Floats, Floats]:
+def _windows_and_targets(
+    tracks: Sequence[Track], genres: Sequence[str], settings: MelSettings
+) -> tuple[Floats, Floats]:
+    """Return all windows as they are served (n, n_mels, window_frames, 1) and one-hot genres (n, genres)."""
     windows = [track.windows(settings) for track in tracks]
     labels = np.repeat([genres.index(track.genre) for track in tracks], [len(cut) for cut in windows])
     return np.concatenate(windows), np.eye(len(genres), dtype=np.float32)[labels]
