@@ -122,7 +122,7 @@ def run_audit(arguments: argparse.Namespace) -> None:
     print(f"{dataset.title}: {len(tracks)} tracks, {len(artists)} artists known, {len(duplicates)} pairs of duplicates")
     for pair in duplicates:
         print(f"  {pair.one} = {pair.other}  {pair.correlation:.3f}")
-    for protocol in dataset.protocols:
+    for protocol in dataset.protocols_in(arguments.data):
         splits = make_splits(tracks, protocol, dataset.settings)
         for number, split in enumerate(splits, 1):
             print(f"{protocol}, {number} of {len(splits)}: {_audit(split, duplicates)}")

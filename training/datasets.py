@@ -41,7 +41,7 @@ DATASETS = {
         fma_small.TITLE,
         fma_small.SETTINGS,
         fma_small.LICENCE,
-        ("block-random", "track-random", "window-random"),
+        ("block-random", "official", "track-random", "window-random"),
         fma_small.read_fma_small,
     ),
     "folder": Dataset(

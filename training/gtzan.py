@@ -3,7 +3,11 @@
 The data folder holds `gtzan_mel.zip`, pictures of spectrograms of 387 frames a clip, or the audio as
 `<genre>/<genre>.<number>.wav` (any format will do), and `gtzan_tracks.tsv`: one row a track, tab-separated, with the
 columns `track`, `fault_filtered_split`, `artist_fold` and `artist_id`. jazz.00054 is unreadable in all copies in
-circulation, so there are 999. The data set carries no licence.
+circulation, so there are 999. The data set carries no licence, and its maker published no checksum.
+
+SHA-256 of the files that the shipped models learned from:
+15a0aff932ed226774f73551f95add84c92f7891b15aa5f09ec3e5da644a7fe9  gtzan_mel.zip
+984e1c65a4e3870640e2dc1461f4ed7793fdbe57d057f9830d707a4c7aa80240  gtzan_tracks.tsv
 
 Published splits:
 - fault-filtered (Kereliuk, Sturm and Larsen, 2015): 443 tracks to train, 197 to validate, 290 to test, without the

@@ -64,7 +64,8 @@ def window_random(tracks: Sequence[Track], settings: MelSettings) -> list[Split]
     """Return windows, half overlapping, split at random as if each were a song: what the study did."""
     overlapping = replace(settings, window_hop_frames=max(1, settings.window_frames // 2))
     windows = [
-        replace(track, name=f"{track.name}/{number}", clips=[window[..., 0]])
+        # Its audio is the whole song, which is more than the window.
+        replace(track, name=f"{track.name}/{number}", clips=[window[..., 0]], audio=None)
         for track in tracks
         for number, window in enumerate(track.windows(overlapping))
     ]
@@ -80,8 +81,16 @@ def track_random(tracks: Sequence[Track], _: MelSettings) -> list[Split]:
 
 def fault_filtered(tracks: Sequence[Track], _: MelSettings) -> list[Split]:
     """Return GTZAN's published split of that name."""
-    train, valid, test = (_published(tracks, "fault-filtered", [side]) for side in SIDES)
-    return [Split(train, valid, test)]
+    return [_published_sides(tracks, "fault-filtered")]
+
+
+def official(tracks: Sequence[Track], _: MelSettings) -> list[Split]:
+    """Return FMA's own split; raise BadData if the tracks came without the table that has it."""
+    if not any("official" in track.published for track in tracks):
+        raise BadData(
+            "The official split stands in fma_metadata/tracks.csv. Unpack fma_metadata.zip into the data folder."
+        )
+    return [_published_sides(tracks, "official")]
 
 
 def artist_3fold(tracks: Sequence[Track], _: MelSettings) -> list[Split]:
@@ -108,8 +117,13 @@ PROTOCOLS: dict[str, Callable[[Sequence[Track], MelSettings], list[Split]]] = {
     "fault-filtered": fault_filtered,
     "artist-3fold": artist_3fold,
     "block-random": block_random,
+    "official": official,
 }
 LEAKY = {"window-random"}
+
+
+def _published_sides(tracks: Sequence[Track], name: str) -> Split:
+    return Split(*(_published(tracks, name, [side]) for side in SIDES))
 
 
 def _published(tracks: Iterable[Track], name: str, parts: Iterable[str]) -> list[Track]:

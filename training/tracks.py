@@ -9,7 +9,8 @@ import hashlib
 import io
 import os
 import zipfile
-from collections.abc import Collection, Iterator, Mapping
+import zlib
+from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
@@ -38,7 +39,7 @@ class Track:
     """One song: `clips` are its scaled log-mel spectrograms, float32 of shape (n_mels, frames) in [0, 1].
 
     `artist` is None where nobody knows. `published` has the part that published splits assign to the track, by the
-    split's name.
+    split's name. `audio` is the file that the clips were computed from, None for pictures.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Track:
     clips: list[NDArray[np.float32]] = field(repr=False)
     artist: str | None = None
     published: Mapping[str, str] = field(default_factory=dict)
+    audio: Path | None = field(default=None, repr=False)
 
     def windows(self, settings: MelSettings) -> NDArray[np.float32]:
         """Return the windows of all clips, shape (n, n_mels, window_frames, 1)."""
@@ -65,7 +67,7 @@ def read_tracks(source: Path, settings: MelSettings, names: Collection[str] | No
         pictures = [path for path in files if path.suffix.lower() in _PICTURES]
         audio = [path for path in files if path.suffix.lower() not in _PICTURES]
         tracks = [_picture_track(path, path.read_bytes(), settings) for path in tqdm(pictures, "reading pictures")]
-        tracks += _from_audio(audio, settings)
+        tracks += read_audio(audio, settings)
     else:
         raise BadData(f"{source} is neither a folder nor a whole zip file.")
     if not tracks:
@@ -78,7 +80,11 @@ def _wanted(path: Path, names: Collection[str] | None) -> bool:
 
 
 def _from_zip(source: Path, settings: MelSettings, names: Collection[str] | None) -> Iterator[Track]:
-    with zipfile.ZipFile(source) as archive:
+    try:
+        archive = zipfile.ZipFile(source)
+    except (zipfile.BadZipFile, OSError) as error:
+        raise BadData(f"{source} cannot be read ({error}). Get the file again.") from error
+    with archive:
         members = [
             name
             for name in sorted(archive.namelist())
@@ -87,7 +93,7 @@ def _from_zip(source: Path, settings: MelSettings, names: Collection[str] | None
         for name in tqdm(members, f"reading {source.name}", unit="track"):
             try:
                 content = archive.read(name)
-            except (zipfile.BadZipFile, OSError) as error:
+            except (zipfile.BadZipFile, zlib.error, OSError) as error:
                 raise BadData(f"{name} in {source} cannot be read ({error}). Get the file again.") from error
             yield _picture_track(Path(name), content, settings)
 
@@ -104,7 +110,8 @@ def _picture_track(path: Path, content: bytes, settings: MelSettings) -> Track:
     return Track(path.stem, path.parent.name, [np.ascontiguousarray(clip)])
 
 
-def _from_audio(paths: list[Path], settings: MelSettings) -> list[Track]:
+def read_audio(paths: Collection[Path], settings: MelSettings) -> list[Track]:
+    """Return the tracks of audio files, the folder of each its genre; print those that cannot be read."""
     tracks, unreadable = [], []
     with ProcessPoolExecutor(os.cpu_count()) as workers:
         clips_or_error = workers.map(partial(_clips, settings=settings, cache=CACHE / "clips"), paths, chunksize=4)
@@ -112,27 +119,34 @@ def _from_audio(paths: list[Path], settings: MelSettings) -> list[Track]:
             if isinstance(result, str):
                 unreadable.append(f"{path}: {result}")
             else:
-                tracks.append(Track(path.stem, path.parent.name, result))
+                tracks.append(Track(path.stem, path.parent.name, result, audio=path))
     if unreadable:
         tqdm.write("\n".join([f"Left out, {len(unreadable)} files that cannot be read:", *unreadable]))
     return tracks
 
 
-def _clips(path: Path, settings: MelSettings, cache: Path) -> list[NDArray[np.float32]] | str:
-    """Return the clips of an audio file, from the cache if they are there, or what is wrong with the file."""
-    try:
-        status = path.stat()
-        key = repr((settings, str(path.resolve()), status.st_size, status.st_mtime_ns))
-        kept = cache / f"{hashlib.sha256(key.encode()).hexdigest()}.npz"
-        if kept.exists():
-            with np.load(kept) as arrays:
-                return [arrays[name] for name in arrays.files]
-        clips = song_clips(path, settings).clips
-    except (UnreadableAudio, OSError) as error:
-        return str(error)
+def cached_clips(
+    path: Path, cache: Path, how: Collection[object], compute: Callable[[], list[NDArray[np.float32]]]
+) -> list[NDArray[np.float32]]:
+    """Return what `compute` makes of an audio file, from the cache if it is there; `how` has all else it depends on."""
+    status = path.stat()
+    key = repr((*how, str(path.resolve()), status.st_size, status.st_mtime_ns))
+    kept = cache / f"{hashlib.sha256(key.encode()).hexdigest()}.npz"
+    if kept.exists():
+        with np.load(kept) as arrays:
+            return [arrays[name] for name in arrays.files]
+    clips = compute()
     cache.mkdir(parents=True, exist_ok=True)
     beside = kept.with_suffix(f".{os.getpid()}.part")
     with open(beside, "wb") as file:
         np.savez(file, *clips)
     beside.replace(kept)
     return clips
+
+
+def _clips(path: Path, settings: MelSettings, cache: Path) -> list[NDArray[np.float32]] | str:
+    """Return the clips of an audio file, or what is wrong with the file."""
+    try:
+        return cached_clips(path, cache, [settings], lambda: song_clips(path, settings).clips)
+    except (UnreadableAudio, OSError) as error:
+        return str(error)

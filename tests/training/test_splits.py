@@ -1,6 +1,7 @@
 """Splits and their audit: what may stand on two sides, and what is found if it does."""
 
 from collections import Counter
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from features.mel import MelSettings
 from training import fma_small, gtzan
 from training.audit import across_sides, drop_duplicates, find_duplicates, shared_artists, shared_songs
+from training.datasets import DATASETS
 from training.splits import LEAKY, PROTOCOLS, SIDES, Split, make_splits
 from training.tracks import BadData, Track
 
@@ -28,6 +30,7 @@ def tracks(each: int = 30) -> list[Track]:
             published={
                 "fault-filtered": ("train", "valid", "test")[number % 3],
                 "artist-3fold": str(1 + number // 3 % 3),
+                "official": ("train", "valid", "test")[number % 3],
             },
         )
         for genre in GENRES
@@ -100,6 +103,18 @@ def test_too_few_tracks_are_named_before_training(protocol: str, each: int, mess
         make_splits(tracks(each), protocol, SETTINGS)
 
 
+def test_the_official_split_needs_its_table() -> None:
+    without = [replace(track, published={}) for track in tracks()]
+    with pytest.raises(BadData, match=r"official split stands in fma_metadata/tracks\.csv"):
+        make_splits(without, "official", SETTINGS)
+
+
+def test_a_window_is_not_its_whole_song() -> None:
+    from_audio = [replace(track, audio=Path(f"{track.name}.wav")) for track in tracks()]
+    (split,) = make_splits(from_audio, "window-random", SETTINGS)
+    assert not any(track.audio for track in split.train)
+
+
 def test_a_duplicate_is_found_late_noisy_or_quieter_and_nothing_else_is() -> None:
     originals = tracks(4)
     rng = np.random.default_rng(1)
@@ -156,7 +171,7 @@ def test_no_honest_split_of_gtzan_keeps_a_recording_on_two_sides(research_data: 
     known = {frozenset(pair.split()) for pair in KNOWN_GTZAN_PAIRS.replace("\n", " ").split(",")}
     assert len(known) == 14
     assert known <= {frozenset((pair.one, pair.other)) for pair in duplicates if pair.correlation > 0.99}
-    for protocol in set(PROTOCOLS) - LEAKY:
+    for protocol in set(DATASETS["gtzan"].protocols) - LEAKY:
         for split in make_splits(items, protocol, gtzan.SETTINGS):
             assert not across_sides(drop_duplicates(split, duplicates), duplicates)
     (published,) = make_splits(items, "fault-filtered", gtzan.SETTINGS)

@@ -81,6 +81,19 @@ def test_audio_is_computed_once_and_again_when_it_or_the_settings_change(own_mus
     assert len(list(cache.iterdir())) == 2 * len(kept) + 1
 
 
+def test_an_interrupted_reading_goes_on_where_it_stopped(own_music: Path, cache: Path) -> None:
+    whole = read_tracks(own_music, SETTINGS)
+    kept = sorted(cache.iterdir())
+    for path in kept[::2]:
+        path.unlink()
+    kept[0].with_suffix(".1.part").write_bytes(b"half")
+    before = {path: path.stat().st_mtime_ns for path in kept[1::2]}
+    for one, other in zip(whole, read_tracks(own_music, SETTINGS), strict=True):
+        np.testing.assert_array_equal(one.clips, other.clips)
+    assert sorted(cache.glob("*.npz")) == kept
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+
+
 def test_audio_that_cannot_be_read_is_named_and_left_out(
     own_music: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -116,6 +129,34 @@ def test_a_damaged_zip_is_named(tmp_path: Path) -> None:
     path.write_bytes(content[:1000])
     with pytest.raises(BadData, match="nor a whole zip"):
         read_tracks(path, SETTINGS)
+
+
+def test_a_zip_with_a_damaged_directory_is_named(tmp_path: Path) -> None:
+    path = pictures(tmp_path, jazz_1=jpeg(), rock_1=jpeg())
+    content = bytearray(path.read_bytes())
+    content[content.index(b"PK\1\2")] = 0
+    path.write_bytes(content)
+    with pytest.raises(BadData, match=r"mel\.zip cannot be read"):
+        read_tracks(path, SETTINGS)
+
+
+def test_a_damaged_compressed_picture_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "mel.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("rock/rock_1.jpg", jpeg())
+    content = bytearray(path.read_bytes())
+    content[60:120] = b"\xff" * 60
+    path.write_bytes(content)
+    with pytest.raises(BadData, match=r"rock_1\.jpg .* cannot be read"):
+        read_tracks(path, SETTINGS)
+
+
+def test_a_folder_of_other_files_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "rock").mkdir()
+    (tmp_path / "rock" / "notes.txt").write_text("words")
+    with pytest.raises(BadData, match="There is no track in"):
+        read_tracks(tmp_path, SETTINGS)
+    assert "notes.txt" in capsys.readouterr().out
 
 
 def test_a_folder_without_tracks_is_named(tmp_path: Path) -> None:
