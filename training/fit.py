@@ -98,7 +98,7 @@ KINDS = {
         _classical(train_svm),
     ),
     "logistic": Kind("Logistic regression (L2) on statistics of each window.", _classical(train_logistic)),
-    "cnn": Kind("Three convolutions and a dense layer on each window.", partial(_train_network, "cnn"), seeded=True),
+    "cnn": Kind("Four convolutions and a dense layer on each window.", partial(_train_network, "cnn"), seeded=True),
     "cnn-bilstm": Kind(
         "Four convolutions with squeeze-and-excitation, a bidirectional LSTM and attention on each window.",
         partial(_train_network, "cnn-bilstm"),
