@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -33,7 +34,8 @@ def augmented_tracks(tracks: Sequence[Track], settings: MelSettings, copies: int
     Raises BadData for audio that can no longer be read.
     """
     songs = [(track.audio, track.name) for track in tracks if track.audio]
-    with ProcessPoolExecutor(os.cpu_count()) as workers:
+    # A process in which TensorFlow runs cannot be forked.
+    with ProcessPoolExecutor(os.cpu_count(), get_context("spawn")) as workers:
         made = workers.map(
             partial(_changed_clips, settings=settings, copies=copies, seed=seed, cache=CACHE), songs, chunksize=4
         )

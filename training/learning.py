@@ -11,13 +11,16 @@ from numpy.typing import NDArray
 
 from features.mel import MelSettings
 from features.windows import cut_windows
+from training.augmentation import augmented_tracks
 from training.splits import Split
 from training.tracks import Track
 
 EPOCHS = 50
 _BATCH_SIZE = 32
 _LEARNING_RATE = 1e-3
-# The most that training moves a window by, in bands, and the largest standard deviation of noise, of full scale.
+# Changed copies of each song that is there as audio.
+_COPIES = 4
+# What pictures are moved by at most, in bands, and the largest standard deviation of their noise, of full scale.
 _PITCH_BANDS = 3
 _NOISE = 0.05
 
@@ -83,7 +86,7 @@ def learn(
 class _Batches(keras.utils.PyDataset):
     """Batches of windows (32, n_mels, window_frames, 1) and targets (32, genres).
 
-    An epoch shows every window as it is and, from anywhere in its clip, once augmented.
+    An epoch shows every window as it is, and as often one that augmentation made of the same clip.
     """
 
     def __init__(self, tracks: Sequence[Track], genres: Sequence[str], settings: MelSettings, seed: int) -> None:
@@ -91,34 +94,46 @@ class _Batches(keras.utils.PyDataset):
         self._random = np.random.default_rng(seed)
         self._frames = settings.window_frames
         self._windows, self._targets = _windows_and_targets(tracks, genres, settings)
-        self._clips = [clip for track in tracks for clip in track.clips for _ in cut_windows(clip, settings)]
-        self._order = self._random.permutation(2 * len(self._clips))
+        # For each window, its clip, or copies of its song that were changed as audio.
+        self._sources: list[Floats | list[Floats]] = []
+        for track, augmented in zip(tracks, augmented_tracks(tracks, settings, _COPIES, seed), strict=True):
+            copies = augmented.clips[len(track.clips) :]
+            for clip in track.clips:
+                self._sources += [copies or clip] * len(cut_windows(clip, settings))
+        self._order = self._random.permutation(2 * len(self._sources))
 
     def __len__(self) -> int:
         return -(-len(self._order) // _BATCH_SIZE)
 
     def __getitem__(self, batch: int) -> tuple[Floats, Floats]:
         turns = self._order[batch * _BATCH_SIZE : (batch + 1) * _BATCH_SIZE]
-        numbers = turns % len(self._clips)
+        numbers = turns % len(self._sources)
         windows = self._windows[numbers]
-        for place in np.flatnonzero(turns >= len(self._clips)):
-            windows[place, ..., 0] = _augmented_window(self._clips[numbers[place]], self._frames, self._random)
+        for place in np.flatnonzero(turns >= len(self._sources)):
+            windows[place, ..., 0] = self._augmented(self._sources[numbers[place]])
         return windows, self._targets[numbers]
 
     def on_epoch_end(self) -> None:
         self._order = self._random.permutation(self._order)
 
+    def _augmented(self, source: Floats | list[Floats]) -> Floats:
+        if isinstance(source, list):
+            return _window(source[self._random.integers(len(source))], self._frames, self._random)
+        return _changed(_window(source, self._frames, self._random), self._random)
 
-def _augmented_window(clip: Floats, frames: int, random: np.random.Generator) -> Floats:
-    """Return a window (n_mels, frames) that begins anywhere in a clip, transposed, with Gaussian noise.
 
-    What would lie behind the clip's end comes from its beginning.
-    """
-    columns = (random.integers(clip.shape[1]) + np.arange(frames)) % clip.shape[1]
-    bands = np.arange(len(clip)) + random.integers(-_PITCH_BANDS, _PITCH_BANDS + 1)
-    window = clip[np.ix_(np.clip(bands, 0, len(clip) - 1), columns)]
+def _window(clip: Floats, frames: int, random: np.random.Generator) -> Floats:
+    """Return a window (n_mels, frames) that begins anywhere in a clip; behind the clip's end comes its beginning."""
+    start = random.integers(clip.shape[1])
+    return np.asarray(np.take(clip, np.arange(start, start + frames) % clip.shape[1], axis=1))
+
+
+def _changed(window: Floats, random: np.random.Generator) -> Floats:
+    """Return a window (n_mels, frames) moved up or down by some bands, with Gaussian noise."""
+    bands = np.arange(len(window)) + random.integers(-_PITCH_BANDS, _PITCH_BANDS + 1)
+    moved = window[np.clip(bands, 0, len(window) - 1)]
     noise = random.standard_normal(window.shape, np.float32) * np.float32(random.uniform(0, _NOISE))
-    return np.clip(window + noise, 0, 1)
+    return np.asarray(np.clip(moved + noise, 0, 1))
 
 
 def _windows_and_targets(
