@@ -30,7 +30,8 @@ _SVM = """
 model (float[n, {features}] mel_statistics) => (float[n, {genres}] logits) {{
     centred = Sub (mel_statistics, mean)
     points = MatMul (centred, projection)
-    vectors = Cast <to = 1> (rounded_vectors)
+    whole_vectors = Cast <to = 1> (rounded_vectors)
+    vectors = Mul (whole_vectors, steps)
     point_norms = ReduceSumSquare <keepdims = 1> (points, last_axis)
     vector_norms = ReduceSumSquare <keepdims = 0> (vectors, last_axis)
     norms = Add (point_norms, vector_norms)
@@ -83,11 +84,11 @@ def linear_graph(scale: Pipeline, logistic: LogisticRegression) -> bytes:
     return _graph(_LINEAR, {"mean": mean, "coefficients": coefficients, "intercept": intercept})
 
 
-def svm_graph(scale: Pipeline, svm: SVC, logistic: LogisticRegression) -> bytes:
+def svm_graph(scale: Pipeline, svm: SVC, logistic: LogisticRegression, steps: NDArray[np.float32]) -> bytes:
     """Return the graph of a support vector machine (RBF) behind a scaler, with a logistic regression on its margins.
 
-    Between kernel and logits all is linear, so that both models' coefficients become one table. The vectors are kept as
-    float16, and must have been rounded so before the fit.
+    Between kernel and logits all is linear, so that both models' coefficients become one table. The vectors are kept in
+    8 bits, and must have been rounded before the fit to multiples, up to 127, of steps of shape (components,).
     """
     mean, projection = _projection(scale)
     margins = _margin_coefficients(svm)
@@ -97,7 +98,8 @@ def svm_graph(scale: Pipeline, svm: SVC, logistic: LogisticRegression) -> bytes:
     tables = {
         "mean": mean,
         "projection": projection,
-        "rounded_vectors": svm.support_vectors_.astype(np.float16),
+        "rounded_vectors": np.round(svm.support_vectors_ / steps).astype(np.int8),
+        "steps": steps,
         "coefficients": coefficients,
         "intercept": intercept,
         # scikit-learn keeps the number that gamma="scale" came to there only.

@@ -111,11 +111,13 @@ def test_classical_graphs_answer_as_scikit_learn(genres: int, components: int | 
     expected = logistic.predict_proba(scale.transform(asked))
     check_agreement(linear_graph(scale, logistic), "mel_statistics", asked, expected)
 
-    svm = SVC(decision_function_shape="ovo").fit(points, labels)
-    margins = svm.decision_function(points).reshape(len(points), -1)
+    steps = np.abs(points).max(axis=0) / np.float32(127)
+    in_steps = np.round(points / steps) * steps
+    svm = SVC(decision_function_shape="ovo").fit(in_steps, labels)
+    margins = svm.decision_function(in_steps).reshape(len(points), -1)
     on_margins = LogisticRegression().fit(margins, labels)
     margins = svm.decision_function(scale.transform(asked)).reshape(len(points), -1)
-    graph = svm_graph(scale, svm, on_margins)
+    graph = svm_graph(scale, svm, on_margins, steps)
     check_agreement(graph, "mel_statistics", asked, on_margins.predict_proba(margins))
 
     knn = KNeighborsClassifier(5, metric="manhattan", weights="distance")
