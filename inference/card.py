@@ -12,8 +12,12 @@ class BadCard(ValueError):
 
 @dataclass(frozen=True)
 class Training:
-    """Where the weights come from: `protocol` names the split, the counts are of tracks, `command` made the bundle."""
+    """Where the weights come from: the counts are of tracks, `command` made the bundle.
 
+    `model` names the kind of model ("svm", "cnn" and so on, or "imported"), `protocol` the split.
+    """
+
+    model: str
     dataset: str
     protocol: str
     train_tracks: int

@@ -18,7 +18,7 @@ ALLOWED = {
     "serving": {"features", "inference"},
     "service": {"features", "inference", "serving"},
 }
-ONLY_FOR_TRAINING = {"keras", "librosa", "matplotlib", "onnx", "sklearn", "skl2onnx", "tensorflow", "tf2onnx"}
+ONLY_FOR_TRAINING = {"keras", "librosa", "matplotlib", "onnx", "sklearn", "tensorflow", "tf2onnx"}
 
 
 def imports() -> Iterator[tuple[str, str, Path]]:

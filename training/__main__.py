@@ -4,6 +4,8 @@ python -m training fit --model svm --data ../shared/data
 python -m training fit --model svm --dataset folder --data MY_MUSIC --protocol track-random --name mine
 python -m training evaluate --bundle models/gtzan-svm --data FOLDER_OR_ZIP
 python -m training audit --data ../shared/data
+python -m training import MODEL.keras --card CARD.json
+python -m training export --bundle models/gtzan-cnn --to gtzan-cnn.keras
 python -m training check --data ../shared/data
 python -m training results --data ../shared/data
 """
@@ -22,6 +24,7 @@ from inference.classifier import GenreClassifier
 from training.audit import Duplicate, across_sides, find_duplicates, shared_artists, shared_songs
 from training.datasets import DATASETS
 from training.evaluation import evaluate
+from training.export import BadExport
 from training.fit import KINDS, fit
 from training.kaggle import check_harness
 from training.report import write_report
@@ -61,6 +64,17 @@ def main() -> int:
         command.add_argument("--dataset", choices=DATASETS, default="gtzan")
         command.add_argument("--data", type=Path, required=True, help="folder of the data set")
 
+    take = commands.add_parser("import", help="make a bundle of a Keras model of your own")
+    take.add_argument("file", type=Path, help="the model, .keras or .h5")
+    take.add_argument("--card", type=Path, required=True, help="its card, JSON like models/*/card.json")
+    take.add_argument("--models", type=Path, default=MODELS, help="folder to save the bundle in (%(default)s)")
+    take.set_defaults(run=run_import)
+
+    export = commands.add_parser("export", help="write a bundle's network as a Keras model, which gives logits")
+    export.add_argument("--bundle", type=Path, required=True)
+    export.add_argument("--to", type=Path, required=True, metavar="FILE", help="of the kind .keras or .h5")
+    export.set_defaults(run=run_export)
+
     check = commands.add_parser("check", help="reproduce the study's classical figures from its own features")
     check.add_argument("--data", type=Path, required=True)
     check.set_defaults(run=run_check)
@@ -76,7 +90,7 @@ def main() -> int:
     arguments = parser.parse_args()
     try:
         arguments.run(arguments)
-    except (BadData, BadBundle, FailedTraining, OSError) as error:
+    except (BadData, BadBundle, BadExport, FailedTraining, OSError) as error:
         print(error, file=sys.stderr)
         return 2
     return 0
@@ -126,6 +140,23 @@ def run_audit(arguments: argparse.Namespace) -> None:
         splits = make_splits(tracks, protocol, dataset.settings)
         for number, split in enumerate(splits, 1):
             print(f"{protocol}, {number} of {len(splits)}: {_audit(split, duplicates)}")
+
+
+def run_import(arguments: argparse.Namespace) -> None:
+    """Save a bundle of somebody's own Keras model."""
+    # TensorFlow takes seconds to load.
+    from training.keras_files import import_bundle
+
+    bundle = import_bundle(arguments.file, arguments.card)
+    print(f"Saved {save_bundle(bundle, arguments.models)}")
+
+
+def run_export(arguments: argparse.Namespace) -> None:
+    """Write a bundle's network as a Keras file."""
+    from training.keras_files import export_network
+
+    export_network(arguments.bundle, arguments.to)
+    print(f"Saved {arguments.to}")
 
 
 def run_check(arguments: argparse.Namespace) -> None:

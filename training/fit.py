@@ -12,6 +12,7 @@ from importlib.metadata import version
 from pathlib import Path
 from time import monotonic
 
+import numpy as np
 from tqdm import tqdm
 
 from features.mel import MelSettings
@@ -19,7 +20,7 @@ from inference.bundle import Bundle, load_bundle, save_bundle
 from inference.card import ModelCard, Training
 from inference.classifier import GenreClassifier
 from training.audit import drop_duplicates, find_duplicates
-from training.classical import train_logistic, train_svm
+from training.classical import train_knn, train_logistic, train_svm
 from training.datasets import DATASETS, Dataset
 from training.evaluation import Evaluation, evaluate
 from training.export import count_parameters
@@ -27,7 +28,7 @@ from training.splits import LEAKY, SIDES, Split, make_splits, require_enough
 from training.tracks import CACHE, BadData
 
 MODEL_VERSION = "1.0.0"
-LIBRARIES = ("numpy", "scipy", "onnx", "scikit-learn", "skl2onnx", "keras", "tf2onnx")
+LIBRARIES = ("numpy", "scipy", "onnx", "scikit-learn", "keras", "tf2onnx")
 
 
 @dataclass(frozen=True)
@@ -84,15 +85,20 @@ def _train_network(
     name: str, split: Split, genres: Sequence[str], settings: MelSettings, seed: int, folder: Path
 ) -> Trained:
     # TensorFlow takes seconds to load.
-    from training.keras_models import to_onnx
+    from training.keras_models import network_to_onnx
     from training.learning import learn
     from training.networks import NETWORKS
 
     learned = learn(NETWORKS[name], split, genres, settings, seed, folder)
-    return Trained(to_onnx(learned.network), learned.curves)
+    held_out = np.concatenate([track.windows(settings) for track in split.valid])
+    return Trained(network_to_onnx(learned.network, held_out), learned.curves)
 
 
 KINDS = {
+    "knn": Kind(
+        "Five nearest windows (Manhattan distance between their statistics), the nearer the more.",
+        _classical(train_knn),
+    ),
     "svm": Kind(
         "Support vector machine (RBF) on statistics of each window; its margins give probabilities.",
         _classical(train_svm),
@@ -163,6 +169,7 @@ def _card(name: str, model: str, dataset: Dataset, protocol: str, split: Split, 
         genres=tuple(sorted({track.genre for track in split.train})),
         mel=dataset.settings,
         training=Training(
+            model=model,
             dataset=dataset.title,
             protocol=protocol,
             train_tracks=len(split.train),

@@ -29,7 +29,7 @@ CARD = ModelCard(
     description="For tests.",
     genres=("blues", "jazz"),
     mel=MelSettings(hop_length=512),
-    training=Training("GTZAN", "fault-filtered", 4, 2, 2, 0, "python -m training"),
+    training=Training("cnn", "GTZAN", "fault-filtered", 4, 2, 2, 0, "python -m training"),
     scores={"valid": Scores(0.5, 0.4, 2), "test": Scores(0.6, 0.5, 2)},
     weights_sha256=hashlib.sha256(WEIGHTS).hexdigest(),
     libraries={"numpy": "2.0"},
