@@ -19,10 +19,12 @@ from inference.bundle import Bundle, load_bundle, save_bundle
 from inference.card import ModelCard, Training
 from inference.classifier import GenreClassifier
 from training.audit import drop_duplicates, find_duplicates
+from training.calibration import calibrate
 from training.classical import train_logistic, train_svm
 from training.datasets import DATASETS, Dataset
 from training.evaluation import Evaluation, evaluate
 from training.export import count_parameters
+from training.gate import add_gate
 from training.splits import LEAKY, Split, make_splits, require_enough
 from training.tracks import CACHE, BadData
 
@@ -135,11 +137,11 @@ def _run(model: str, split: Split, card: ModelCard, seed: int) -> Run:
     folder = CACHE.parent / "fits" / hashlib.sha256(repr((card, split)).encode()).hexdigest()[:16]
     folder.mkdir(parents=True, exist_ok=True)
     trained = KINDS[model].train(split, card.genres, card.mel, seed, folder)
-    bundle = Bundle(card, trained.weights)
+    bundle = calibrate(Bundle(card, add_gate(trained.weights, split.train, card.mel)), split.valid)
     with tempfile.TemporaryDirectory() as unscored:
         reloaded = GenreClassifier(load_bundle(save_bundle(bundle, Path(unscored))))
     valid, test = evaluate(reloaded, split.valid), evaluate(reloaded, split.test)
-    card = replace(card, scores={"valid": valid.scores(), "test": test.scores()})
+    card = replace(bundle.card, scores={"valid": valid.scores(), "test": test.scores()})
     shutil.rmtree(folder)
     return Run(replace(bundle, card=card), valid, test, trained.curves, round(monotonic() - began, 1))
 
@@ -151,6 +153,9 @@ def _card(name: str, model: str, dataset: Dataset, protocol: str, split: Split, 
         description=KINDS[model].description,
         genres=tuple(sorted({track.genre for track in split.train})),
         mel=dataset.settings,
+        # Until it is calibrated.
+        temperature=1.0,
+        not_sure_below=0.0,
         training=Training(
             dataset=dataset.title,
             protocol=protocol,
