@@ -38,13 +38,19 @@ class Scores:
 
 @dataclass(frozen=True)
 class ModelCard:
-    """One model. `genres` are in the order of its outputs; `scores` has one entry a side of the split."""
+    """One model. `genres` are in the order of its outputs; `scores` has one entry a side of the split.
+
+    The logits are divided by `temperature` before they become probabilities. A confidence under `not_sure_below`, from
+    0 to 1, is too little to name a genre.
+    """
 
     name: str
     version: str
     description: str
     genres: tuple[str, ...]
     mel: MelSettings
+    temperature: float
+    not_sure_below: float
     training: Training
     scores: dict[str, Scores]
     weights_sha256: str
@@ -62,6 +68,8 @@ class ModelCard:
             parts = json.loads(text)
             parts["genres"] = tuple(parts["genres"])
             parts["mel"] = MelSettings(**parts["mel"])
+            if not (parts["temperature"] > 0 and 0 <= parts["not_sure_below"] <= 1):
+                raise ValueError("temperature must be over 0, and not_sure_below from 0 to 1")
             parts["training"] = Training(**parts["training"])
             parts["scores"] = {side: Scores(**scores) for side, scores in parts["scores"].items()}
             return cls(**parts)

@@ -24,11 +24,11 @@ _WINDOWS_PER_RUN = 32
 
 @dataclass(frozen=True)
 class Segment:
-    """The genre of one window of the song."""
+    """The genre of one window of the song, or None if the model is not sure."""
 
     start_seconds: float
     end_seconds: float
-    genre: str
+    genre: str | None
     confidence: float
 
 
@@ -51,9 +51,13 @@ class ModelInfo:
 
 @dataclass(frozen=True)
 class Prediction:
-    """The answer for one song. `probabilities` has every genre, the most probable first; they add up to 1."""
+    """The answer for one song.
 
-    genre: str
+    `probabilities` has every genre, the most probable first; they add up to 1. `confidence` is the greatest of them,
+    and `genre` None if that is less than the model's `not_sure_below`.
+    """
+
+    genre: str | None
     confidence: float
     probabilities: dict[str, float]
     segments: list[Segment]
@@ -103,11 +107,11 @@ class GenreClassifier:
         genres = self.card.genres
         ends = np.minimum(song.start_seconds + self.card.mel.window_seconds, song.duration_seconds)
         return Prediction(
-            genre=genres[order[0]],
+            genre=self._sure(order[0], by_genre[order[0]]),
             confidence=float(by_genre[order[0]]),
             probabilities={genres[index]: float(by_genre[index]) for index in order},
             segments=[
-                Segment(round(float(start), 3), round(float(end), 3), genres[index], float(row[index]))
+                Segment(round(float(start), 3), round(float(end), 3), self._sure(index, row[index]), float(row[index]))
                 for start, end, row, index in zip(
                     song.start_seconds, ends, by_window, by_window.argmax(axis=1), strict=True
                 )
@@ -118,11 +122,18 @@ class GenreClassifier:
 
     def window_probabilities(self, windows: NDArray[np.float32]) -> NDArray[np.float64]:
         """Return the probabilities of each window, shape (n, n_mels, frames, 1) -> (n, genres)."""
+        return softmax(self.window_logits(windows) / self.card.temperature)
+
+    def window_logits(self, windows: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the graph's answer for each window, shape (n, n_mels, frames, 1) -> (n, genres)."""
         batches = (windows[first : first + _WINDOWS_PER_RUN] for first in range(0, len(windows), _WINDOWS_PER_RUN))
         logits = [
             self._session.run([OUTPUT], {name: INPUTS[name](batch) for name in self._inputs})[0] for batch in batches
         ]
-        return softmax(np.concatenate(logits))
+        return np.concatenate(logits)
+
+    def _sure(self, index: int, confidence: float) -> str | None:
+        return self.card.genres[index] if confidence >= self.card.not_sure_below else None
 
 
 def softmax(logits: NDArray[np.floating]) -> NDArray[np.float64]:

@@ -27,6 +27,7 @@ from training.evaluation import evaluate
 from training.export import BadExport
 from training.fit import KINDS, fit
 from training.kaggle import check_harness
+from training.non_music_corpus import FILES, share_not_sure
 from training.report import write_report
 from training.results import REPORTED, RESULTS, FailedTraining, make_results
 from training.splits import PROTOCOLS, SIDES, Split, make_splits
@@ -117,13 +118,15 @@ def run_evaluate(arguments: argparse.Namespace) -> None:
     classifier = GenreClassifier(load_bundle(arguments.bundle))
     evaluation = evaluate(classifier, read_tracks(arguments.data, classifier.card.mel))
     print(evaluation)
+    not_sure = share_not_sure(classifier)
+    print(f'Of {FILES} generated files that are no music, {not_sure:.1%} are answered with "not sure".')
     corner = "true \\ answer"
     width = max(map(len, (corner, *evaluation.genres)))
     print(corner.ljust(width) + "".join(genre[:6].rjust(7) for genre in evaluation.genres))
     for genre, counts in zip(evaluation.genres, evaluation.confusion, strict=True):
         print(genre.ljust(width) + "".join(str(count).rjust(7) for count in counts))
     if arguments.json:
-        figures = {"bundle": classifier.card.name, **asdict(evaluation)}
+        figures = {"bundle": classifier.card.name, **asdict(evaluation), "non_music_not_sure": not_sure}
         write_whole(arguments.json, f"{json.dumps(figures, indent=2)}\n".encode())
 
 

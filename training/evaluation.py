@@ -1,15 +1,23 @@
 """What a bundle is worth: its answers on tracks it has not learned from."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from sklearn.metrics import confusion_matrix
-from tqdm import tqdm
 
 from inference.card import Scores
 from inference.classifier import GenreClassifier
+from training.calibration import (
+    THRESHOLDS,
+    Calibration,
+    Coverage,
+    coverage,
+    reliability,
+    track_logits,
+    track_probabilities,
+)
 from training.tracks import BadData, Track
 
 _RESAMPLINGS = 2000
@@ -20,7 +28,12 @@ class Evaluation:
     """How well answers fit the truth, one answer a track.
 
     `ci95` holds the bounds of accuracy's 95 % interval, by bootstrap over tracks (Efron, 1979). `confusion` counts
-    tracks, with a row a true genre and a column an answer, in the order of `genres`.
+    tracks, with a row a true genre and a column an answer, in the order of `genres`. `right` says of each track whether
+    its most probable genre is the true one, in the order of the tracks.
+
+    `calibration` is that of the probabilities as they are served, `calibration_before` that without the temperature.
+    `served` says what comes of the card's own threshold, `coverage` of every twentieth, as far as a track is answered.
+    Answers without probabilities have none of these.
     """
 
     accuracy: float
@@ -31,6 +44,11 @@ class Evaluation:
     tracks: int
     genres: tuple[str, ...]
     confusion: list[list[int]]
+    right: list[bool] = field(repr=False)
+    calibration: Calibration | None = None
+    calibration_before: Calibration | None = None
+    served: Coverage | None = None
+    coverage: list[Coverage] = field(default_factory=list)
 
     def scores(self) -> Scores:
         """Return the part of it that a model card has."""
@@ -38,10 +56,17 @@ class Evaluation:
 
     def __str__(self) -> str:
         low, high = self.ci95
-        return (
+        figures = (
             f"accuracy {self.accuracy:.3f} (95 % interval {low:.3f} to {high:.3f}), macro precision "
             f"{self.macro_precision:.3f}, recall {self.macro_recall:.3f}, F1 {self.macro_f1:.3f}, {self.tracks} tracks"
         )
+        if self.calibration and self.calibration_before and self.served:
+            sure = "" if self.served.accuracy is None else f", {self.served.accuracy:.3f} of them right"
+            figures += (
+                f"; calibration error {self.calibration.error:.3f} ({self.calibration_before.error:.3f} without the "
+                f"temperature); sure of {self.served.answered:.3f} of the tracks{sure}"
+            )
+        return figures
 
 
 def evaluate(classifier: GenreClassifier, tracks: Sequence[Track]) -> Evaluation:
@@ -52,14 +77,21 @@ def evaluate(classifier: GenreClassifier, tracks: Sequence[Track]) -> Evaluation
     genres = classifier.card.genres
     if unknown := sorted({track.genre for track in tracks} - set(genres)):
         raise BadData(f"{classifier.card.name} knows no genre {', '.join(unknown)}; it knows {', '.join(genres)}.")
-    answers = [
-        int(_probabilities(classifier, track).argmax())
-        for track in tqdm(tracks, f"scoring {classifier.card.name}", unit="track")
-    ]
-    return compare(genres, [genres.index(track.genre) for track in tracks], answers)
+    logits = track_logits(classifier, tracks)
+    truth = [genres.index(track.genre) for track in tracks]
+    before = track_probabilities(logits, 1.0)
+    probabilities = track_probabilities(logits, classifier.card.temperature)
+    confidence, answers = probabilities.max(axis=1), probabilities.argmax(axis=1)
+    return replace(
+        compare(genres, truth, answers),
+        calibration=reliability(confidence, answers == truth),
+        calibration_before=reliability(before.max(axis=1), before.argmax(axis=1) == truth),
+        served=coverage(confidence, answers == truth, classifier.card.not_sure_below),
+        coverage=[coverage(confidence, answers == truth, step) for step in THRESHOLDS if step <= confidence.max()],
+    )
 
 
-def compare(genres: Sequence[str], truth: Sequence[int], answers: Sequence[int]) -> Evaluation:
+def compare(genres: Sequence[str], truth: Sequence[int], answers: ArrayLike) -> Evaluation:
     """Return how well answers fit the truth, both as indices into genres; a genre without a track does not count."""
     confusion = confusion_matrix(truth, answers, labels=range(len(genres)))
     precision, recall, f1 = macro_scores(confusion)
@@ -73,6 +105,7 @@ def compare(genres: Sequence[str], truth: Sequence[int], answers: Sequence[int])
         tracks=len(right),
         genres=tuple(genres),
         confusion=confusion.tolist(),
+        right=right.tolist(),
     )
 
 
@@ -94,7 +127,3 @@ def bootstrap_interval(right: NDArray[np.number]) -> tuple[float, float]:
     resampled = np.random.default_rng(0).choice(right, (_RESAMPLINGS, len(right))).mean(axis=1)
     low, high = np.percentile(resampled, [2.5, 97.5])
     return round(float(low), 4), round(float(high), 4)
-
-
-def _probabilities(classifier: GenreClassifier, track: Track) -> NDArray[np.float64]:
-    return np.asarray(classifier.window_probabilities(track.windows(classifier.card.mel)).mean(axis=0))

@@ -20,10 +20,12 @@ from inference.bundle import Bundle, load_bundle, save_bundle
 from inference.card import ModelCard, Training
 from inference.classifier import GenreClassifier
 from training.audit import drop_duplicates, find_duplicates
+from training.calibration import calibrate
 from training.classical import train_knn, train_logistic, train_svm
 from training.datasets import DATASETS, Dataset
 from training.evaluation import Evaluation, evaluate
 from training.export import count_parameters
+from training.gate import add_gate
 from training.splits import LEAKY, SIDES, Split, make_splits, require_enough
 from training.tracks import CACHE, BadData
 
@@ -143,11 +145,11 @@ def _run(model: str, split: Split, card: ModelCard, seed: int) -> Run:
     began = monotonic()
     folder = _kept(card, split)
     trained = KINDS[model].train(split, card.genres, card.mel, seed, folder)
-    bundle = Bundle(card, trained.weights)
+    bundle = calibrate(Bundle(card, add_gate(trained.weights, split.train, card.mel)), split.valid)
     with tempfile.TemporaryDirectory() as unscored:
         reloaded = GenreClassifier(load_bundle(save_bundle(bundle, Path(unscored))))
     valid, test = evaluate(reloaded, split.valid), evaluate(reloaded, split.test)
-    card = replace(card, scores={"valid": valid.scores(), "test": test.scores()})
+    card = replace(bundle.card, scores={"valid": valid.scores(), "test": test.scores()})
     shutil.rmtree(folder)
     return Run(replace(bundle, card=card), valid, test, trained.curves, round(monotonic() - began, 1))
 
@@ -168,6 +170,9 @@ def _card(name: str, model: str, dataset: Dataset, protocol: str, split: Split, 
         description=KINDS[model].description,
         genres=tuple(sorted({track.genre for track in split.train})),
         mel=dataset.settings,
+        # Until it is calibrated.
+        temperature=1.0,
+        not_sure_below=0.0,
         training=Training(
             model=model,
             dataset=dataset.title,
