@@ -8,17 +8,19 @@ from scipy.fft import dct, rfft
 
 _GROUPS = 16
 _CEPSTRAL_COEFFICIENTS = 20
-# Edges of the modulation-frequency ranges, as bins of the transform of a window (0.1 Hz each at 128 frames).
-_MODULATION_EDGES = (1, 2, 4, 7, 11, 16, 23, 32, 44, 65)
+# Where ranges of modulation frequency begin, as bins of the transform of 128 frames (0.1 Hz each for GTZAN).
+_MODULATION_STARTS = (1, 2, 4, 7, 11, 16, 23, 32, 44)
+_MODULATION_FRAMES = 128
 _PERCENTILES = (10, 25, 50, 75, 90)
 
 
 def mel_statistics(windows: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return 400 numbers a window, shape (n, n_mels, frames, 1) -> (n, 400), for values in [0, 1].
+    """Return 256 + 16 r numbers a window, shape (n, n_mels, frames, 1) -> (n, 256 + 16 r), for values in [0, 1].
 
     They are energies of the modulation spectrum (Tzanetakis and Cook's idea of rhythm, band by band), steps between
     bands and between frames, the motion of the cepstrum, correlations between bands, and the shape of the spectrum.
-    `n_mels` must be a multiple of 16, and 128 frames are what the ranges are meant for.
+    r is the number of ranges of modulation frequency: 9 at 128 frames, which makes 400 numbers, and 7 at 32, which
+    makes 368. `n_mels` must be a multiple of 16, and `frames` 3 or more.
     """
     bands = windows[..., 0]
     parts = (_modulation(bands), _steps(bands), _cepstral_motion(bands), _correlations(bands), _spectral_shape(bands))
@@ -32,15 +34,25 @@ def _grouped(bands: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _modulation(bands: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the log energy of 9 ranges of modulation frequency in each group of bands, shape (n, 144)."""
+    """Return the log energy of each range of modulation frequency in each group of bands, shape (n, 16 r)."""
     groups = _grouped(bands)
     frames = groups.shape[-1]
     groups = (groups - groups.mean(axis=-1, keepdims=True)) * np.hanning(frames).astype(np.float32)
     spectrum = rfft(groups, axis=-1)
     power = (np.square(spectrum.real) + np.square(spectrum.imag)) / np.float32(frames)
-    ranges = pairwise(_MODULATION_EDGES)
+    ranges = pairwise(_modulation_edges(frames))
     energies = np.stack([power[..., low:high].mean(axis=-1) for low, high in ranges], axis=-1)
     return np.asarray(np.log(energies + np.float32(1e-5)).reshape(len(bands), -1))
+
+
+def _modulation_edges(frames: int) -> list[int]:
+    """Return the edges of the ranges of modulation frequency, as bins of the transform of a window.
+
+    They are the same parts of half the frame rate whatever the number of frames; ranges of less than one bin are
+    joined.
+    """
+    starts = {max(1, round(start * frames / _MODULATION_FRAMES)) for start in _MODULATION_STARTS}
+    return [*sorted(starts), frames // 2 + 1]
 
 
 def _steps(bands: NDArray[np.float32]) -> NDArray[np.float32]:
