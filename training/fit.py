@@ -92,6 +92,13 @@ def _train_network(
     return Trained(to_onnx(learned.network), learned.curves)
 
 
+def _train_best(split: Split, genres: Sequence[str], settings: MelSettings, seed: int) -> bytes:
+    # TensorFlow takes seconds to load.
+    from training.perceptron import train_perceptron
+
+    return train_perceptron(split, genres, settings, seed)
+
+
 KINDS = {
     "svm": Kind(
         "Support vector machine (RBF) on statistics of each window; its margins give probabilities.",
@@ -102,6 +109,11 @@ KINDS = {
     "cnn-bilstm": Kind(
         "Four convolutions with squeeze-and-excitation, a bidirectional LSTM and attention on each window.",
         partial(_train_network, "cnn-bilstm"),
+        seeded=True,
+    ),
+    "best": Kind(
+        "Perceptron with a hidden layer on statistics and modulations of each window, learned from augmented windows.",
+        _classical(_train_best),
         seeded=True,
     ),
 }
