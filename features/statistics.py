@@ -40,12 +40,12 @@ def _modulation(bands: NDArray[np.float32]) -> NDArray[np.float32]:
     groups = (groups - groups.mean(axis=-1, keepdims=True)) * np.hanning(frames).astype(np.float32)
     spectrum = rfft(groups, axis=-1)
     power = (np.square(spectrum.real) + np.square(spectrum.imag)) / np.float32(frames)
-    ranges = pairwise(_modulation_edges(frames))
+    ranges = pairwise(modulation_edges(frames))
     energies = np.stack([power[..., low:high].mean(axis=-1) for low, high in ranges], axis=-1)
     return np.asarray(np.log(energies + np.float32(1e-5)).reshape(len(bands), -1))
 
 
-def _modulation_edges(frames: int) -> list[int]:
+def modulation_edges(frames: int) -> list[int]:
     """Return the edges of the ranges of modulation frequency, as bins of the transform of a window.
 
     They are the same parts of half the frame rate whatever the number of frames; ranges of less than one bin are

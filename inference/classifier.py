@@ -8,6 +8,7 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
+from features.description import mel_description
 from features.statistics import mel_statistics
 from features.windows import SongWindows, song_windows
 from inference.bundle import BadBundle, Bundle
@@ -16,6 +17,7 @@ from inference.bundle import BadBundle, Bundle
 INPUTS: dict[str, Callable[[NDArray[np.float32]], NDArray[np.float32]]] = {
     "windows": lambda windows: windows,
     "mel_statistics": mel_statistics,
+    "mel_description": mel_description,
 }
 OUTPUT = "logits"
 # Bounds the memory a long song takes inside the network.

@@ -96,6 +96,13 @@ def _train_network(
     return Trained(network_to_onnx(learned.network, held_out), learned.curves)
 
 
+def _train_best(split: Split, genres: Sequence[str], settings: MelSettings, seed: int) -> bytes:
+    # TensorFlow takes seconds to load.
+    from training.perceptron import train_perceptron
+
+    return train_perceptron(split, genres, settings, seed)
+
+
 KINDS = {
     "knn": Kind(
         "Five nearest windows (Manhattan distance between their statistics), the nearer the more.",
@@ -110,6 +117,11 @@ KINDS = {
     "cnn-bilstm": Kind(
         "Four convolutions with squeeze-and-excitation, a bidirectional LSTM and attention on each window.",
         partial(_train_network, "cnn-bilstm"),
+        seeded=True,
+    ),
+    "best": Kind(
+        "Perceptron with a hidden layer on statistics and modulations of each window, learned from augmented windows.",
+        _classical(_train_best),
         seeded=True,
     ),
 }

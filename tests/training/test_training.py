@@ -36,7 +36,7 @@ def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 
 
-@pytest.mark.parametrize("model", ["svm", "logistic"])
+@pytest.mark.parametrize("model", ["best", "svm", "logistic"])
 def test_one_command_leads_from_audio_to_a_bundle(model: str, gtzan_audio: Path, tmp_path: Path) -> None:
     arguments: list[str | Path] = ["fit", "--model", model, "--data", gtzan_audio, "--models"]
     result = run(*arguments, tmp_path)
