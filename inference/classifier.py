@@ -8,7 +8,7 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from features.description import mel_description
+from features.modulations import mel_modulations
 from features.statistics import mel_statistics
 from features.windows import SongWindows, song_windows
 from inference.bundle import BadBundle, Bundle
@@ -17,7 +17,7 @@ from inference.bundle import BadBundle, Bundle
 INPUTS: dict[str, Callable[[NDArray[np.float32]], NDArray[np.float32]]] = {
     "windows": lambda windows: windows,
     "mel_statistics": mel_statistics,
-    "mel_description": mel_description,
+    "mel_modulations": mel_modulations,
 }
 OUTPUT = "logits"
 # Bounds the memory a long song takes inside the network.

@@ -59,7 +59,7 @@ def train_svm(split: Split, genres: Sequence[str], settings: MelSettings, seed: 
     logistic = LogisticRegression(C=_MARGIN_C, max_iter=3000).fit(_columns(margins), labels)
     probabilities = logistic.predict_proba(_columns(svm.decision_function(valid_points)))
     weights = svm_graph(scale, svm, logistic, steps)
-    check_agreement(weights, "mel_statistics", held_out, probabilities)
+    check_agreement(weights, {"mel_statistics": held_out}, probabilities)
     return weights
 
 
@@ -76,7 +76,7 @@ def train_logistic(split: Split, genres: Sequence[str], settings: MelSettings, s
     probabilities = {c: logistic.predict_proba(valid_points) for c, logistic in fitted.items()}
     best = min(fitted, key=lambda c: _log_loss_by_track(probabilities[c], *valid))
     weights = linear_graph(scale, fitted[best])
-    check_agreement(weights, "mel_statistics", held_out, probabilities[best])
+    check_agreement(weights, {"mel_statistics": held_out}, probabilities[best])
     return weights
 
 
@@ -97,7 +97,7 @@ def train_knn(split: Split, genres: Sequence[str], settings: MelSettings, seed: 
     scale, knn, probabilities = max(fitted.values(), key=lambda model: _accuracy_by_track(model[2], *valid))
     weights = knn_graph(scale, knn)
     clear = _neighbours_are_clear(knn, scale.transform(held_out))
-    check_agreement(weights, "mel_statistics", held_out[clear], probabilities[clear])
+    check_agreement(weights, {"mel_statistics": held_out[clear]}, probabilities[clear])
     return weights
 
 

@@ -1,5 +1,7 @@
 """What every exported graph must pass before it goes into a bundle, and what makes it small."""
 
+from collections.abc import Mapping
+
 import numpy as np
 import onnx
 import onnxruntime
@@ -9,10 +11,14 @@ from onnx import TensorProto, helper, numpy_helper
 from inference.classifier import OUTPUT, softmax
 
 _TOLERANCE = 1e-4
-_FLOATS = {onnx.TensorProto.FLOAT, onnx.TensorProto.FLOAT16}
+_NUMBERS = {TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.INT8}
 _HALVED_TOLERANCE = 2e-3
 # Tables with fewer numbers than this are not worth the loss.
 _LEAST_HALVED = 2**15
+
+
+# What a graph is asked about, by the names of its inputs.
+Inputs = Mapping[str, NDArray[np.float32]]
 
 
 class BadExport(RuntimeError):
@@ -21,33 +27,30 @@ class BadExport(RuntimeError):
 
 def check_agreement(
     weights: bytes,
-    name: str,
-    values: NDArray[np.float32],
+    inputs: Inputs,
     expected: NDArray[np.floating],
     tolerance: float = _TOLERANCE,
 ) -> None:
-    """Raise BadExport unless the graph gives the model's own probabilities for an input of that name.
+    """Raise BadExport unless the graph gives the model's own probabilities for inputs, by name.
 
     `expected` has the shape (n, genres). They may differ by 1e-4, the most that rounding to float32 was seen to do.
     """
-    difference = float(np.abs(_probabilities(weights, name, values) - expected).max())
+    difference = float(np.abs(_probabilities(weights, inputs) - expected).max())
     # Not a number is no agreement either.
     if not difference <= tolerance:
         raise BadExport(f"The exported graph's probabilities are up to {difference:.2g} from the model's.")
 
 
 def count_parameters(weights: bytes) -> int:
-    """Return how many numbers a graph has that were learned or kept: its tables, and lists of its nodes."""
-    graph = onnx.load_from_string(weights).graph
-    tables = sum(int(np.prod(table.dims)) for table in graph.initializer if table.data_type in _FLOATS)
-    lists = sum(len(attribute.floats) for node in graph.node for attribute in node.attribute)
-    return tables + lists
+    """Return how many numbers the tables of a graph hold, learned or kept of the training data."""
+    tables = onnx.load_from_string(weights).graph.initializer
+    return sum(int(np.prod(table.dims)) for table in tables if table.data_type in _NUMBERS)
 
 
-def halve(weights: bytes, name: str, values: NDArray[np.float32]) -> bytes:
+def halve(weights: bytes, inputs: Inputs) -> bytes:
     """Return the graph with its large tables kept as float16, which ONNX Runtime makes float32 again as it loads them.
 
-    Raises BadExport if a probability for the values, of the input of that name, changes by more than 2e-3.
+    Raises BadExport if a probability for the inputs, by name, changes by more than 2e-3.
     """
     model = onnx.load_from_string(weights)
     graph = model.graph
@@ -64,11 +67,11 @@ def halve(weights: bytes, name: str, values: NDArray[np.float32]) -> bytes:
     graph.node.extend(nodes)
     onnx.checker.check_model(model, full_check=True)
     halved = bytes(model.SerializeToString())
-    check_agreement(halved, name, values, _probabilities(weights, name, values), _HALVED_TOLERANCE)
+    check_agreement(halved, inputs, _probabilities(weights, inputs), _HALVED_TOLERANCE)
     return halved
 
 
-def _probabilities(weights: bytes, name: str, values: NDArray[np.float32]) -> NDArray[np.float64]:
+def _probabilities(weights: bytes, inputs: Inputs) -> NDArray[np.float64]:
     session = onnxruntime.InferenceSession(weights, providers=["CPUExecutionProvider"])
-    (logits,) = session.run([OUTPUT], {name: values})
+    (logits,) = session.run([OUTPUT], dict(inputs))
     return softmax(logits)

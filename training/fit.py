@@ -11,6 +11,7 @@ from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from time import monotonic
+from typing import Any
 
 import numpy as np
 from tqdm import tqdm
@@ -26,6 +27,7 @@ from training.datasets import DATASETS, Dataset
 from training.evaluation import Evaluation, evaluate
 from training.export import count_parameters
 from training.gate import add_gate
+from training.non_music_corpus import share_not_sure
 from training.splits import LEAKY, SIDES, Split, make_splits, require_enough
 from training.tracks import CACHE, BadData
 
@@ -59,20 +61,29 @@ class Kind:
 
 @dataclass(frozen=True)
 class Run:
-    """One model trained on one split: its bundle, and how it does on either side after it was saved and loaded."""
+    """One model trained on one split: its bundle, and how it does on either side after it was saved and loaded.
+
+    `non_music_not_sure` is the share of the corpus of generated files that it gives no genre.
+    """
 
     bundle: Bundle
     valid: Evaluation
     test: Evaluation
+    non_music_not_sure: float
     curves: dict[str, list[float]] | None
     seconds: float
 
-    def figures(self) -> dict[str, object]:
+    def figures(self) -> dict[str, Any]:
         """Return what is worth keeping of the run, as JSON takes it: the test's figures and how it was trained."""
+        card = self.bundle.card
         return {
-            "seed": self.bundle.card.training.seed,
+            "seed": card.training.seed,
             "valid_accuracy": self.valid.accuracy,
             **asdict(self.test),
+            # A character a track is shorter than a word.
+            "right": "".join(str(int(flag)) for flag in self.test.right),
+            "temperature": card.temperature,
+            "non_music_not_sure": self.non_music_not_sure,
             "parameters": count_parameters(self.bundle.weights),
             "seconds": self.seconds,
             "curves": self.curves,
@@ -162,8 +173,9 @@ def _run(model: str, split: Split, card: ModelCard, seed: int) -> Run:
         reloaded = GenreClassifier(load_bundle(save_bundle(bundle, Path(unscored))))
     valid, test = evaluate(reloaded, split.valid), evaluate(reloaded, split.test)
     card = replace(bundle.card, scores={"valid": valid.scores(), "test": test.scores()})
+    seconds = round(monotonic() - began, 1)
     shutil.rmtree(folder)
-    return Run(replace(bundle, card=card), valid, test, trained.curves, round(monotonic() - began, 1))
+    return Run(replace(bundle, card=card), valid, test, share_not_sure(reloaded), trained.curves, seconds)
 
 
 def _kept(card: ModelCard, split: Split) -> Path:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import onnx
+import onnx.utils
 from numpy.typing import NDArray
 from onnx import TensorProto, helper
 from sklearn.linear_model import LogisticRegression
@@ -25,6 +26,7 @@ from training.non_music import non_music_clips
 from training.tracks import Track
 
 _INPUT = "mel_statistics"
+_GENRE_LOGITS = "genre_logits"
 # Chosen by GTZAN's fault-filtered validation songs, and by kinds of generated sound held out in turn.
 _NON_MUSIC_CLIPS = 400
 _C = 0.01
@@ -38,6 +40,17 @@ def add_gate(weights: bytes, tracks: Sequence[Track], settings: MelSettings) -> 
     clips = non_music_clips(settings, _NON_MUSIC_CLIPS, seed=0)
     others = mel_statistics(np.concatenate([cut_windows(clip, settings) for clip in clips]))
     return _with_gate(weights, *_fit(songs, others))
+
+
+def before_gate(weights: bytes, inputs: Sequence[str]) -> bytes:
+    """Return the graph that a gate was added to, which takes these inputs."""
+    model = onnx.load_from_string(weights)
+    (logits,) = model.graph.output
+    logits.name = _GENRE_LOGITS
+    extracted = onnx.utils.Extractor(model).extract_model(list(inputs), [_GENRE_LOGITS])
+    extracted.graph.output[0].name = OUTPUT
+    extracted.graph.node.append(helper.make_node("Identity", [_GENRE_LOGITS], [OUTPUT]))
+    return bytes(extracted.SerializeToString())
 
 
 def _fit(songs: NDArray[np.float32], others: NDArray[np.float32]) -> tuple[NDArray[np.floating], ...]:
@@ -67,8 +80,8 @@ def _with_gate(
     graph = model.graph
     (logits,) = graph.output
     for node in graph.node:
-        node.output[:] = ["genre_logits" if name == OUTPUT else name for name in node.output]
-        node.input[:] = ["genre_logits" if name == OUTPUT else name for name in node.input]
+        node.output[:] = [_GENRE_LOGITS if name == OUTPUT else name for name in node.output]
+        node.input[:] = [_GENRE_LOGITS if name == OUTPUT else name for name in node.input]
     if _INPUT not in [graph_input.name for graph_input in graph.input]:
         graph.input.append(helper.make_tensor_value_info(_INPUT, TensorProto.FLOAT, ["n", len(means)]))
     n_genres = logits.type.tensor_type.shape.dim[1].dim_value
@@ -89,7 +102,7 @@ def _with_gate(
         ("Concat", ["gate_standardised", "gate_absolute"], "gate_statistics"),
         ("Gemm", ["gate_statistics", "gate_weights", "gate_bias"], "gate_logit"),
         ("Sigmoid", ["gate_logit"], "gate_music"),
-        ("Softmax", ["genre_logits"], "gate_genre_if_music"),
+        ("Softmax", [_GENRE_LOGITS], "gate_genre_if_music"),
         ("Mul", ["gate_genre_if_music", "gate_music"], "gate_genre_and_music"),
         # 1 - sigmoid(x), without the loss of what is small.
         ("Neg", ["gate_logit"], "gate_negated"),

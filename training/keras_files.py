@@ -10,6 +10,7 @@ from inference.bundle import Bundle, load_bundle
 from inference.card import BadCard, ModelCard
 from inference.classifier import GenreClassifier, softmax
 from training.export import check_agreement
+from training.gate import before_gate
 from training.keras_models import BadKerasModel, input_shape, network_from_onnx, probe_windows, to_onnx
 from training.networks import NETWORKS
 
@@ -20,7 +21,8 @@ IMPORTED = "imported"
 def import_bundle(model_file: Path, card_file: Path) -> Bundle:
     """Return a bundle of a Keras model, `.keras` or `.h5`, and its card, JSON as `ModelCard.to_json` writes.
 
-    The card may leave out `weights_sha256`, `libraries` and the `model` of `training`. Raises BadKerasModel if the
+    The card may leave out `weights_sha256`, `libraries`, `temperature`, `not_sure_below` and the `model` of `training`.
+    Raises BadKerasModel if the
     file is no Keras model, holds code, or does not fit its card, and if the card is none; BadExport if the graph does
     not answer as the model.
     """
@@ -55,7 +57,8 @@ def export_network(bundle_folder: Path, file: Path) -> None:
     network.save(beside)
     # What a file gives is compared, not what was put into it.
     probe = probe_windows(input_shape(network))
-    check_agreement(bundle.weights, "windows", probe, softmax(_read_model(beside).predict(probe, verbose=0)))
+    graph = before_gate(bundle.weights, ["windows"])
+    check_agreement(graph, {"windows": probe}, softmax(_read_model(beside).predict(probe, verbose=0)))
     beside.replace(file)
 
 
@@ -82,6 +85,7 @@ def _read_card(file: Path) -> ModelCard:
         parts.setdefault("weights_sha256", "")
         parts.setdefault("libraries", {name: version(name) for name in ("keras", "onnx", "tf2onnx")})
         parts["training"].setdefault("model", IMPORTED)
+        parts = {"temperature": 1.0, "not_sure_below": 0.0} | parts
         card = ModelCard.from_json(json.dumps(parts))
     except (BadCard, ValueError, TypeError, KeyError, AttributeError) as error:
         raise BadKerasModel(

@@ -2,7 +2,6 @@
 
 import json
 import tempfile
-from itertools import pairwise
 from pathlib import Path
 
 import keras
@@ -15,13 +14,13 @@ from onnx import TensorProto, helper, numpy_helper
 from inference.bundle import BadBundle
 from inference.classifier import softmax
 from training.export import BadExport, check_agreement, halve
+from training.gate import before_gate
 from training.tracks import BadData
 
 _OPSET = 18
 _PROBE_WINDOWS = 8
-# Where a graph says which of its tables holds which weight of the network, null for those that folding makes constant.
+# Where a graph says which of its tables holds which weight of the network.
 _WEIGHTS_KEY = "keras_weights"
-_FOLDED = {"gamma", "moving_mean", "moving_variance"}
 
 
 class BadKerasModel(BadData):
@@ -42,7 +41,7 @@ def to_onnx(model: keras.Model) -> bytes:
     graph = _convert(keras.Model(windows, model(x)), gives_probabilities=gives_probabilities)
     probe = probe_windows(shape)
     answers = model.predict(probe.reshape(-1, *model.input_shape[1:]), verbose=0)
-    check_agreement(graph, "windows", probe, answers if gives_probabilities else softmax(answers))
+    check_agreement(graph, {"windows": probe}, answers if gives_probabilities else softmax(answers))
     return graph
 
 
@@ -51,35 +50,31 @@ def network_to_onnx(network: keras.Model, windows: NDArray[np.float32]) -> bytes
 
     Its answers are checked on the windows (n, n_mels, frames, 1). Raises BadExport if they are not the network's.
     """
-    folded = keras.models.clone_model(network)
-    folded.set_weights(network.get_weights())
-    _fold(folded)
-    weights = _convert(folded, gives_probabilities=False)
+    weights = _convert(network, gives_probabilities=False)
     model = onnx.load_from_string(weights)
     tables = {table.name: numpy_helper.to_array(table) for table in model.graph.initializer}
-    helper.set_model_props(model, {_WEIGHTS_KEY: json.dumps([_table_name(w, tables) for w in folded.weights])})
+    helper.set_model_props(
+        model, {_WEIGHTS_KEY: json.dumps([_table_name(weight, tables) for weight in network.weights])}
+    )
     weights = bytes(model.SerializeToString())
-    check_agreement(weights, "windows", windows, softmax(network.predict(windows, verbose=0)))
-    return halve(weights, "windows", windows)
+    check_agreement(weights, {"windows": windows}, softmax(network.predict(windows, verbose=0)))
+    return halve(weights, {"windows": windows})
 
 
 def network_from_onnx(network: keras.Model, weights: bytes) -> None:
-    """Fill a newly built network from the graph that `network_to_onnx` made of one like it.
+    """Fill a newly built network from a bundle's graph, made by `network_to_onnx` of one like it, with a gate since.
 
-    Batch normalisations come back folded into the convolutions before them. Raises BadBundle for another graph, and
-    BadExport if the network does not answer as the graph.
+    Raises BadBundle for another graph, and BadExport if the network does not answer as the graph.
     """
     model = onnx.load_from_string(weights)
     names = {entry.key: entry.value for entry in model.metadata_props}.get(_WEIGHTS_KEY)
     if names is None:
         raise BadBundle("The graph does not say where the network's weights are. Train it again with this version.")
     tables = {table.name: numpy_helper.to_array(table).astype(np.float32) for table in model.graph.initializer}
-    _fold(network)
     for weight, name in zip(network.weights, json.loads(names), strict=True):
-        if name is not None:
-            weight.assign(_as_in_keras(tables[name]))
+        weight.assign(_as_in_keras(tables[name]))
     probe = probe_windows(input_shape(network))
-    check_agreement(weights, "windows", probe, softmax(network.predict(probe, verbose=0)))
+    check_agreement(before_gate(weights, ["windows"]), {"windows": probe}, softmax(network.predict(probe, verbose=0)))
 
 
 def input_shape(model: keras.Model) -> tuple[int, int]:
@@ -137,28 +132,8 @@ def _convert(model: keras.Model, *, gives_probabilities: bool) -> bytes:
     return bytes(exported.SerializeToString())
 
 
-def _fold(network: keras.Model) -> None:
-    """Make each batch normalisation one that only adds, by scaling the convolution before it; answers stay the same.
-
-    The converter does so, too: what its graph holds is what a folded network holds.
-    """
-    for before, layer in pairwise(network.layers):
-        if not isinstance(layer, layers.BatchNormalization):
-            continue
-        if not isinstance(before, layers.Conv2D) or before.use_bias:
-            raise BadExport(f"{layer.name} must stand right behind a convolution without bias.")
-        (kernel,) = before.get_weights()
-        gamma, beta, mean, variance = layer.get_weights()
-        scale = gamma / np.sqrt(variance + layer.epsilon)
-        before.set_weights([kernel * scale])
-        neutral = np.full_like(gamma, np.sqrt(1 + layer.epsilon))
-        layer.set_weights([neutral, beta - mean * scale, np.zeros_like(mean), np.ones_like(variance)])
-
-
-def _table_name(weight: keras.Variable, tables: dict[str, NDArray[np.generic]]) -> str | None:
-    """Return the name of the table that holds a folded network's weight."""
-    if weight.name in _FOLDED:
-        return None
+def _table_name(weight: keras.Variable, tables: dict[str, NDArray[np.generic]]) -> str:
+    """Return the name of the table that holds a network's weight."""
     value = np.asarray(weight)
     for name, table in tables.items():
         in_keras = _as_in_keras(table)

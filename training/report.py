@@ -189,7 +189,8 @@ def _sections(records: Sequence[Record]) -> Iterator[str]:
     yield (
         "The temperature is fitted on validation songs. The error is the expected calibration error: by how much "
         "confidence differs from the share of right answers, on the average. Below the threshold, chosen on validation "
-        "songs, the answer is “not sure”; the last column is the share of test songs that get it."
+        "songs, the answer is “not sure”: so many test songs get it, so many right answers remain, and so many of "
+        "200 generated files that are no music (silence, noises, tones, synthetic speech) get it."
     )
     yield _calibration(records)
     yield "## Commands"
@@ -250,6 +251,7 @@ def _figures(records: Iterable[Record]) -> str:
 
 def _calibration(records: Iterable[Record]) -> str:
     header = ["songs", "split", "model", "temperature", "error before", "error after", "threshold", "not sure"]
+    header += ["right answers kept", "no music: not sure"]
     rows = [
         [
             _DATASETS[record["dataset"]],
@@ -260,6 +262,8 @@ def _calibration(records: Iterable[Record]) -> str:
             _number(calibration["error_after"]),
             _number(calibration["threshold"]),
             f"{calibration['not_sure']:.0%}",
+            f"{calibration['right_kept']:.0%}",
+            f"{record['non_music_not_sure']:.0%}",
         ]
         for record in records
         if (calibration := record["calibration"])

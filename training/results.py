@@ -20,6 +20,7 @@ from tqdm import tqdm
 
 from inference.bundle import MODELS, write_whole
 from training.audit import find_duplicates
+from training.calibration import BINS
 from training.datasets import DATASETS
 from training.evaluation import bootstrap_interval, macro_scores
 from training.fit import KINDS
@@ -182,8 +183,58 @@ def _summary(jobs: Sequence[Job], by_seed: Sequence[Sequence[Run]]) -> Record:
         "command": " ".join(["python -m training", *jobs[0].command(), "--data DATA"]),
         "genres": first["genres"],
         "confusion": confusions.sum(axis=0).tolist(),
+        "calibration": _calibration(every),
+        "non_music_not_sure": _mean(every, "non_music_not_sure"),
         "runs": every,
     }
+
+
+def _calibration(runs: Sequence[Run]) -> Record:
+    """Return how far confidence is from accuracy, and what comes of thresholds, over all runs."""
+    served = [run["served"] for run in runs]
+    return {
+        "temperature": _mean(runs, "temperature"),
+        "threshold": _mean(served, "threshold"),
+        "not_sure": _rounded(1 - np.mean([run["answered"] for run in served])),
+        "right_kept": _mean(served, "right_kept"),
+        "error_before": _mean([run["calibration_before"] for run in runs], "error"),
+        "error_after": _mean([run["calibration"] for run in runs], "error"),
+        "reliability_before": _reliability([run["calibration_before"] for run in runs]),
+        "reliability": _reliability([run["calibration"] for run in runs]),
+        "coverage": _coverage([run["coverage"] for run in runs]),
+    }
+
+
+def _reliability(calibrations: Sequence[Run]) -> list[list[float]]:
+    """Return tracks, mean confidence and accuracy of each bin, that of all runs together."""
+    together = defaultdict(list)
+    for calibration in calibrations:
+        for part in calibration["bins"]:
+            together[min(int(part["confidence"] * BINS), BINS - 1)].append(part)
+    return [
+        [
+            sum(part["tracks"] for part in parts),
+            *(
+                _rounded(np.average([part[name] for part in parts], weights=[part["tracks"] for part in parts]))
+                for name in ("confidence", "accuracy")
+            ),
+        ]
+        for _, parts in sorted(together.items())
+    ]
+
+
+def _coverage(coverages: Sequence[Sequence[Run]]) -> list[list[float]]:
+    """Return threshold, share answered and accuracy of those, the means over runs, as long as every run answers."""
+    points = []
+    for parts in zip(*coverages, strict=False):
+        answered = [part["answered"] for part in parts]
+        accuracy = np.average([part["accuracy"] for part in parts], weights=answered)
+        points.append([parts[0]["threshold"], _rounded(np.mean(answered)), _rounded(accuracy)])
+    return points
+
+
+def _mean(figures: Sequence[Run], name: str) -> float:
+    return _rounded(np.mean([figure[name] for figure in figures]))
 
 
 def _rounded(value: np.floating) -> float:

@@ -29,6 +29,8 @@ CARD = ModelCard(
     description="For tests.",
     genres=("blues", "jazz"),
     mel=MelSettings(hop_length=512),
+    temperature=1.0,
+    not_sure_below=0.2,
     training=Training("cnn", "GTZAN", "fault-filtered", 4, 2, 2, 0, "python -m training"),
     scores={"valid": Scores(0.5, 0.4, 2), "test": Scores(0.6, 0.5, 2)},
     weights_sha256=hashlib.sha256(WEIGHTS).hexdigest(),

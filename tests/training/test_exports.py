@@ -42,6 +42,8 @@ CARD = ModelCard(
     description="For tests.",
     genres=GENRES,
     mel=SETTINGS,
+    temperature=1.0,
+    not_sure_below=0.0,
     training=Training("imported", "own music", "track-random", 8, 2, 2, 0, "python my_training.py"),
     scores={},
     weights_sha256="",
@@ -61,7 +63,9 @@ def windows() -> Windows:
 def card_file(tmp_path: Path) -> Path:
     """Return a card without what the import fills in."""
     parts = asdict(CARD)
-    del parts["weights_sha256"], parts["libraries"], parts["training"]["model"]
+    del parts["training"]["model"]
+    for name in ("weights_sha256", "libraries", "temperature", "not_sure_below"):
+        del parts[name]
     path = tmp_path / "card.json"
     path.write_text(json.dumps(parts))
     return path
@@ -109,7 +113,7 @@ def test_classical_graphs_answer_as_scikit_learn(genres: int, components: int | 
 
     logistic = LogisticRegression().fit(points, labels)
     expected = logistic.predict_proba(scale.transform(asked))
-    check_agreement(linear_graph(scale, logistic), "mel_statistics", asked, expected)
+    check_agreement(linear_graph(scale, logistic), {"mel_statistics": asked}, expected)
 
     steps = np.abs(points).max(axis=0) / np.float32(127)
     in_steps = np.round(points / steps) * steps
@@ -118,13 +122,13 @@ def test_classical_graphs_answer_as_scikit_learn(genres: int, components: int | 
     on_margins = LogisticRegression().fit(margins, labels)
     margins = svm.decision_function(scale.transform(asked)).reshape(len(points), -1)
     graph = svm_graph(scale, svm, on_margins, steps)
-    check_agreement(graph, "mel_statistics", asked, on_margins.predict_proba(margins))
+    check_agreement(graph, {"mel_statistics": asked}, on_margins.predict_proba(margins))
 
     knn = KNeighborsClassifier(5, metric="manhattan", weights="distance")
     knn.fit(points, labels)
     expected = knn.predict_proba(scale.transform(asked))
     assert len(np.unique(expected.round(4))) > 10
-    check_agreement(knn_graph(scale, knn), "mel_statistics", asked, expected)
+    check_agreement(knn_graph(scale, knn), {"mel_statistics": asked}, expected)
 
 
 def test_only_the_same_neighbours_count_where_there_are_some() -> None:
@@ -136,21 +140,21 @@ def test_only_the_same_neighbours_count_where_there_are_some() -> None:
     asked = np.array([[1, 1], [1, -1], [0.75, 0.5]], np.float32)
     expected = knn.predict_proba(asked)
     assert expected[0] == pytest.approx([2 / 3, 1 / 3, 0])
-    check_agreement(knn_graph(scale, knn), "mel_statistics", asked, expected)
+    check_agreement(knn_graph(scale, knn), {"mel_statistics": asked}, expected)
 
 
 def test_a_halved_graph_is_half_as_large_and_answers_the_same(windows: Windows) -> None:
     model = keras.Sequential([keras.Input((128, 32, 1)), layers.Flatten(), layers.Dense(128), layers.Dense(3)])
     weights = to_onnx(model)
-    halved = halve(weights, "windows", windows)
+    halved = halve(weights, {"windows": windows})
     assert len(halved) < 0.52 * len(weights)
     expected = softmax(model.predict(windows, verbose=0))
-    check_agreement(halved, "windows", windows, expected, tolerance=2e-3)
+    check_agreement(halved, {"windows": windows}, expected, tolerance=2e-3)
     # Beyond the range of float16.
     model.layers[-2].kernel.assign(1e7 * model.layers[-2].kernel)
     model.layers[-1].kernel.assign(1e-7 * model.layers[-1].kernel)
     with pytest.raises(BadExport):
-        halve(to_onnx(model), "windows", windows)
+        halve(to_onnx(model), {"windows": windows})
 
 
 @pytest.mark.parametrize("suffix", [".keras", ".h5"])

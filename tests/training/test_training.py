@@ -169,9 +169,9 @@ def test_a_graph_that_answers_otherwise_than_its_model_is_not_shipped() -> None:
     bundle = load_bundle(MODELS / "gtzan-cnn")
     windows = np.random.default_rng(0).uniform(size=(2, 128, 128, 1)).astype(np.float32)
     expected = GenreClassifier(bundle).window_probabilities(windows)
-    check_agreement(bundle.weights, "windows", windows, expected)
+    check_agreement(bundle.weights, {"windows": windows}, expected)
     with pytest.raises(BadExport, match=r"0\.01"):
-        check_agreement(bundle.weights, "windows", windows, expected + 0.01)
+        check_agreement(bundle.weights, {"windows": windows}, expected + 0.01)
 
 
 def test_figures_are_those_one_can_count() -> None:

@@ -1,32 +1,25 @@
-"""Numbers that describe a window of a log-mel spectrogram more fully than its statistics alone."""
+"""Two-dimensional modulations of a window of a log-mel spectrogram: ripples over bands and time."""
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.fft import fft, rfft
 
-from features.statistics import mel_statistics, modulation_edges
+from features.statistics import modulation_edges
 
 # Groups of bands overlap by half; the ranges of ripples over bands begin at these bins of the transform of a group.
 _BANDS_PER_GROUP = 32
 _RIPPLE_EDGES = (0, 1, 2, 3, 5, 8, 12, 17)
 
 
-def mel_description(windows: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the statistics and the modulations of windows, shape (n, n_mels, frames, 1) -> (n, numbers).
-
-    890 numbers at 128 bands and 128 frames, 760 at 32 frames; values must be in [0, 1], `n_mels` a multiple of 16 and
-    at least 32.
-    """
-    return np.concatenate([mel_statistics(windows), _modulations(windows[..., 0])], axis=1)
-
-
-def _modulations(bands: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return log energies of the two-dimensional modulation spectrum, shape (n, n_mels, frames) -> (n, 49 * ranges).
+def mel_modulations(windows: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return log energies of the modulation spectrum, shape (n, n_mels, frames, 1) -> (n, 49 * ranges) at 128 bands.
 
     Of each of 7 groups of 32 bands: by 7 ranges of ripples over bands and, with the constant part, by the ranges of
-    modulation frequency that the statistics have. Rising and falling ripples count together. (Chi, Ru and Shamma,
-    2005, doi 10.1121/1.1945807, describe sounds so.)
+    modulation frequency that `mel_statistics` has, which makes 490 numbers at 128 frames and 392 at 32. Rising and
+    falling ripples count together. (Chi, Ru and Shamma, 2005, doi 10.1121/1.1945807, describe sounds so.) Values must
+    be in [0, 1], `n_mels` a multiple of 16 and at least 32.
     """
+    bands = windows[..., 0]
     n, n_mels, frames = bands.shape
     lows = range(0, n_mels - _BANDS_PER_GROUP + 1, _BANDS_PER_GROUP // 2)
     groups = np.stack([bands[:, low : low + _BANDS_PER_GROUP] for low in lows], axis=1)

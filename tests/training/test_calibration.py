@@ -1,0 +1,108 @@
+"""Probabilities that mean something, and sounds that get no genre."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import pytest
+
+from features.mel import MelSettings, log_mel
+from features.statistics import mel_statistics
+from features.windows import cut_windows, scale_clip
+from inference.bundle import MODELS, list_cards, load_bundle
+from inference.classifier import GenreClassifier, softmax
+from tests.sounds import music
+from training.calibration import choose_threshold, coverage, fit_temperature, reliability
+from training.gate import before_gate
+from training.non_music import non_music_clips
+from training.non_music_corpus import FILES, corpus, share_not_sure
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.mark.parametrize("temperature", [0.5, 1.0, 2.5])
+def test_the_temperature_of_answers_is_found(temperature: float) -> None:
+    """Truth is drawn by the probabilities of the logits; a model that says them too loudly has that temperature."""
+    rng = np.random.default_rng(0)
+    logits = rng.normal(size=(20_000, 5))
+    truth = (softmax(logits).cumsum(axis=1) > rng.random((len(logits), 1))).argmax(axis=1)
+    found = fit_temperature([row[None] * temperature for row in logits], truth.tolist())
+    assert found == pytest.approx(temperature, rel=0.05)
+
+
+def test_the_calibration_error_is_what_one_can_count() -> None:
+    confidence = np.array([0.31, 0.33, 0.95, 0.97, 0.99, 1.0])
+    right = np.array([True, False, True, True, False, True])
+    found = reliability(confidence, right)
+    assert [(part.tracks, part.accuracy) for part in found.bins] == [(2, 0.5), (4, 0.75)]
+    assert found.error == pytest.approx((2 * abs(0.32 - 0.5) + 4 * abs(0.9775 - 0.75)) / 6)
+
+
+def test_the_threshold_keeps_95_of_100_right_answers() -> None:
+    confidence = np.arange(1, 201) / 200
+    right = np.arange(200) % 2 == 0
+    threshold = choose_threshold(confidence, right)
+    kept = coverage(confidence, right, threshold)
+    assert 0.95 <= kept.right_kept <= 0.96
+    assert coverage(confidence, right, threshold + 0.01).right_kept < 0.95
+    assert kept.answered == pytest.approx((confidence >= threshold).mean())
+    assert choose_threshold(confidence, np.zeros(200, bool)) == 0
+
+
+def test_the_gate_changes_how_sure_a_model_is_and_not_of_what() -> None:
+    bundle = load_bundle(MODELS / "gtzan-logistic")
+    rng = np.random.default_rng(0)
+    noise = scale_clip(log_mel(rng.normal(size=30 * 22_050).astype(np.float32), 22_050, bundle.card.mel))
+    song = scale_clip(log_mel(music(30, 22_050, channels=1)[:, 0], 22_050, bundle.card.mel))
+    for clip in (noise, song):
+        windows = cut_windows(clip, bundle.card.mel)
+        gated = softmax(GenreClassifier(bundle).window_logits(windows))
+        session = onnxruntime.InferenceSession(before_gate(bundle.weights, ["mel_statistics"]))
+        (logits,) = session.run(["logits"], {"mel_statistics": mel_statistics(windows)})
+        np.testing.assert_array_equal(gated.argmax(axis=1), logits.argmax(axis=1))
+        assert (gated.max(axis=1) < softmax(logits).max(axis=1)).all()
+    assert GenreClassifier(bundle).window_probabilities(cut_windows(noise, bundle.card.mel)).max() < 0.3
+
+
+@pytest.mark.parametrize("name", list_cards())
+def test_what_is_no_music_gets_no_genre(name: str) -> None:
+    assert share_not_sure(GenreClassifier(load_bundle(MODELS / name))) >= 0.9
+
+
+def test_the_corpus_is_always_the_same_and_no_sound_is_learned_from() -> None:
+    files = [content for _, content in corpus()]
+    assert len(files) == len(set(files)) == FILES
+    assert files == [content for _, content in corpus()]
+
+
+def test_generated_clips_are_as_long_as_windows() -> None:
+    settings = MelSettings(window_frames=32, window_hop_frames=32)
+    clips = non_music_clips(settings, 20, seed=7)
+    assert len(clips) == 20
+    for clip in clips:
+        assert clip.shape[0] == 128
+        assert 32 <= clip.shape[1] <= settings.clip_frames
+        assert 0 <= clip.min() <= clip.max() <= 1
+
+
+def test_evaluation_says_how_sure_a_bundle_is(own_music: Path, tmp_path: Path) -> None:
+    arguments = ["fit", "--model", "logistic", "--dataset", "folder", "--data", str(own_music), "--name", "mine"]
+    command = [sys.executable, "-m", "training"]
+    subprocess.run([*command, *arguments, "--models", str(tmp_path)], cwd=ROOT, check=True, capture_output=True)
+    arguments = ["evaluate", "--bundle", str(tmp_path / "mine"), "--data", str(own_music)]
+    result = subprocess.run(
+        [*command, *arguments, "--json", str(tmp_path / "figures.json")],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    figures = json.loads((tmp_path / "figures.json").read_text())
+    assert f"calibration error {figures['calibration']['error']:.3f}" in result.stdout
+    assert f'{figures["non_music_not_sure"]:.1%} are answered with "not sure"' in result.stdout
+    assert sum(part["tracks"] for part in figures["calibration"]["bins"]) == figures["tracks"]
+    answered = [point["answered"] for point in figures["coverage"]]
+    assert answered == sorted(answered, reverse=True)
