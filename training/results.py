@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
@@ -80,7 +80,7 @@ def make_results(
     """
     results.parent.mkdir(parents=True, exist_ok=True)
     runs = _read_runs(results)
-    all_jobs = list(_jobs(data, datasets, kinds))
+    all_jobs = _jobs(data, datasets, kinds)
     missing = [job for job in all_jobs if job not in runs]
     for name in {job.dataset for job in missing}:
         # What all trainings of the data set would compute at once is then in the cache.
@@ -106,14 +106,18 @@ def make_results(
         raise FailedTraining("\n".join(failures))
 
 
-def _jobs(data: Path, datasets: Sequence[str], kinds: Sequence[str]) -> Iterator[Job]:
-    """Yield all jobs: first those of the first seed, so that an interrupted making has every row."""
-    for seed in SEEDS:
-        for name in datasets:
-            for protocol in DATASETS[name].protocols_in(data):
-                for kind in kinds:
-                    if KINDS[kind].seeded or seed == SEEDS[0]:
-                        yield Job(name, protocol, kind, seed)
+def _jobs(data: Path, datasets: Sequence[str], kinds: Sequence[str]) -> list[Job]:
+    """Return all jobs: those of the first seed first, and of them those whose bundles ship."""
+    protocols = {name: DATASETS[name].protocols_in(data) for name in datasets}
+    jobs = [
+        Job(name, protocol, kind, seed)
+        for seed in SEEDS
+        for name in datasets
+        for protocol in protocols[name]
+        for kind in kinds
+        if KINDS[kind].seeded or seed == SEEDS[0]
+    ]
+    return sorted(jobs, key=lambda job: (job.seed, protocols[job.dataset].index(job.protocol)))
 
 
 def _train(job: Job, data: Path, models: Path) -> list[Run]:
