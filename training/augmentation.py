@@ -4,12 +4,9 @@ For tracks that came from audio; what came from pictures has only the axes of it
 """
 
 import hashlib
-import os
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +16,7 @@ from tqdm import tqdm
 from features.audio import UnreadableAudio, load_audio
 from features.mel import MelSettings, log_mel
 from features.windows import scale_clip
-from training.tracks import CACHE, BadData, Track, cached_clips
+from training.tracks import CACHE, BadData, Track, cached_clips, start_workers
 
 LARGEST_SHIFT_SEMITONES = 2.0
 # Of the song's mean power over the noise's: from hiss that is hardly heard to that of a worn cassette.
@@ -34,8 +31,7 @@ def augmented_tracks(tracks: Sequence[Track], settings: MelSettings, copies: int
     Raises BadData for audio that can no longer be read.
     """
     songs = [(track.audio, track.name) for track in tracks if track.audio]
-    # A process in which TensorFlow runs cannot be forked.
-    with ProcessPoolExecutor(os.cpu_count(), get_context("spawn")) as workers:
+    with start_workers() as workers:
         made = workers.map(
             partial(_changed_clips, settings=settings, copies=copies, seed=seed, cache=CACHE), songs, chunksize=4
         )

@@ -14,6 +14,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -113,7 +114,7 @@ def _picture_track(path: Path, content: bytes, settings: MelSettings) -> Track:
 def read_audio(paths: Collection[Path], settings: MelSettings) -> list[Track]:
     """Return the tracks of audio files, the folder of each its genre; print those that cannot be read."""
     tracks, unreadable = [], []
-    with ProcessPoolExecutor(os.cpu_count()) as workers:
+    with start_workers() as workers:
         clips_or_error = workers.map(partial(_clips, settings=settings, cache=CACHE / "clips"), paths, chunksize=4)
         for path, result in zip(paths, tqdm(clips_or_error, "reading audio", len(paths), unit="track"), strict=True):
             if isinstance(result, str):
@@ -123,6 +124,11 @@ def read_audio(paths: Collection[Path], settings: MelSettings) -> list[Track]:
     if unreadable:
         tqdm.write("\n".join([f"Left out, {len(unreadable)} files that cannot be read:", *unreadable]))
     return tracks
+
+
+def start_workers() -> ProcessPoolExecutor:
+    """Return a process a core. They are no forks: a process in which TensorFlow has run cannot be forked."""
+    return ProcessPoolExecutor(os.cpu_count(), get_context("spawn"))
 
 
 def cached_clips(
