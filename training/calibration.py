@@ -96,9 +96,9 @@ def fit_temperature(logits: Sequence[Floats], truth: Sequence[int]) -> float:
 
 
 def choose_threshold(confidence: Floats, right: NDArray[np.bool_]) -> float:
-    """Return the highest threshold that keeps 95 % of the right answers, to four digits; 0 if no answer is right.
+    """Return the threshold that keeps 95 % of the right answers, or one more; 0 if no answer is right.
 
-    The highest, because what a threshold is for are wrong answers and sounds that are no music.
+    No lower one, because what a threshold is for are wrong answers and sounds that are no music.
     """
     if not right.any():
         return 0.0

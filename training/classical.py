@@ -47,9 +47,7 @@ def train_svm(split: Split, genres: Sequence[str], settings: MelSettings, seed: 
     held_out, *valid = _features(split.valid, genres, settings)
     scale = _scale(_COMPONENTS, statistics, seed)
     points, valid_points = scale.transform(statistics), scale.transform(held_out)
-    # Kept in 8 bits in the graph: rounded before the fit, they cost no agreement, and no accuracy on validation.
-    steps = np.abs(points).max(axis=0) / np.float32(127)
-    points = np.round(points / steps) * steps
+    points, steps = _rounded(points)
     fitted = {c: _svc(c).fit(points, labels) for c in tqdm([0.3, 1.0, 3.0, 10.0], "fitting", unit="model")}
     best = max(fitted, key=lambda c: _accuracy_by_track(_votes(fitted[c], valid_points), *valid))
     svm = fitted[best].set_params(decision_function_shape="ovo")
@@ -90,12 +88,11 @@ def train_knn(split: Split, genres: Sequence[str], settings: MelSettings, seed: 
     fitted = {}
     for components in tqdm([10, 20, 30, 45], "fitting", unit="model"):
         scale = _scale(components, statistics, seed)
-        # Kept as float16 in the graph: rounded before the fit, they cost no agreement.
-        points = scale.transform(statistics).astype(np.float16).astype(np.float32)
+        points, steps = _rounded(scale.transform(statistics))
         knn = KNeighborsClassifier(_N_NEIGHBOURS, metric="manhattan", weights="distance").fit(points, labels)
-        fitted[components] = scale, knn, knn.predict_proba(scale.transform(held_out))
-    scale, knn, probabilities = max(fitted.values(), key=lambda model: _accuracy_by_track(model[2], *valid))
-    weights = knn_graph(scale, knn)
+        fitted[components] = scale, knn, steps, knn.predict_proba(scale.transform(held_out))
+    scale, knn, steps, probabilities = max(fitted.values(), key=lambda model: _accuracy_by_track(model[3], *valid))
+    weights = knn_graph(scale, knn, steps)
     clear = _neighbours_are_clear(knn, scale.transform(held_out))
     check_agreement(weights, {"mel_statistics": held_out[clear]}, probabilities[clear])
     return weights
@@ -105,6 +102,15 @@ def _scale(components: int | None, statistics: Features, seed: int) -> Pipeline:
     """Return what standardises statistics (n, 400) and projects them onto their principal components, fitted."""
     reduction = [PCA(min(components, *statistics.shape), random_state=seed)] if components else []
     return make_pipeline(StandardScaler(), *reduction).fit(statistics)
+
+
+def _rounded(points: Features) -> tuple[Features, Features]:
+    """Return points (n, components) in whole steps, up to 127, and the steps (components,).
+
+    So a graph keeps them in 8 bits. Rounded before the fit, they cost no agreement, and no accuracy on validation.
+    """
+    steps = np.abs(points).max(axis=0) / np.float32(127)
+    return np.round(points / steps) * steps, steps
 
 
 def _svc(c: float) -> SVC:

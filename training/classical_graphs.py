@@ -51,7 +51,8 @@ _KNN = """
 model (float[n, {features}] mel_statistics) => (float[n, {genres}] logits) {{
     centred = Sub (mel_statistics, mean)
     points = MatMul (centred, projection)
-    neighbours = Cast <to = 1> (rounded_neighbours)
+    whole_neighbours = Cast <to = 1> (rounded_neighbours)
+    neighbours = Mul (whole_neighbours, steps)
     distances = Scan <num_scan_inputs = 1, body = window (float[components] point) => (float[neighbours] sums) {{
         differences = Sub (neighbours, point)
         sums = ReduceL1 <keepdims = 0> (differences, last_axis)
@@ -110,18 +111,19 @@ def svm_graph(scale: Pipeline, svm: SVC, logistic: LogisticRegression, steps: ND
     return _graph(_SVM, tables)
 
 
-def knn_graph(scale: Pipeline, knn: KNeighborsClassifier) -> bytes:
+def knn_graph(scale: Pipeline, knn: KNeighborsClassifier, steps: NDArray[np.float32]) -> bytes:
     """Return the graph of nearest neighbours (Manhattan, weights by distance) behind a scaler.
 
-    The neighbours are kept as float16, and must have been rounded so before the fit: rounding decides who is near.
-    Where a distance is 0, only such neighbours count.
+    The neighbours are kept in 8 bits, and must have been rounded before the fit as the vectors of `svm_graph`. Where a
+    distance is 0, only such neighbours count.
     """
     mean, projection = _projection(scale)
-    neighbours = knn._fit_X.astype(np.float16)
+    neighbours = np.round(knn._fit_X / steps).astype(np.int8)
     tables = {
         "mean": mean,
         "projection": projection,
         "rounded_neighbours": neighbours,
+        "steps": steps,
         "labels": knn._y.astype(np.uint8),
         "n_nearest": np.array([knn.n_neighbors]),
         "n_genres": np.array(len(knn.classes_)),

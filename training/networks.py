@@ -37,7 +37,7 @@ def build_cnn_bilstm(settings: MelSettings, n_genres: int) -> keras.Model:
     windows = x = _windows(settings)
     for number, filters in enumerate(_FILTERS):
         x = _squeeze_and_excite(_convolve(x, filters, first=number == 0))
-        x = _pool(x, 4 if number == 0 else 2)
+        x = _pool(x, 4 if number in (0, 3) else 2)
     x = layers.Permute((2, 1, 3))(x)
     x = layers.Reshape((x.shape[1], -1))(x)
     # Unrolled, it becomes matrix products in the exported graph, not a loop.
