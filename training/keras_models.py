@@ -2,6 +2,7 @@
 
 import json
 import tempfile
+from itertools import pairwise
 from pathlib import Path
 
 import keras
@@ -19,8 +20,9 @@ from training.tracks import BadData
 
 _OPSET = 18
 _PROBE_WINDOWS = 8
-# Where a graph says which of its tables holds which weight of the network.
+# Where a graph says which of its tables holds which weight of the network, null for those that folding makes constant.
 _WEIGHTS_KEY = "keras_weights"
+_FOLDED = {"gamma", "moving_mean", "moving_variance"}
 
 
 class BadKerasModel(BadData):
@@ -50,11 +52,14 @@ def network_to_onnx(network: keras.Model, windows: NDArray[np.float32]) -> bytes
 
     Its answers are checked on the windows (n, n_mels, frames, 1). Raises BadExport if they are not the network's.
     """
-    weights = _convert(network, gives_probabilities=False)
+    folded = keras.models.clone_model(network)
+    folded.set_weights(network.get_weights())
+    _fold(folded)
+    weights = _convert(folded, gives_probabilities=False)
     model = onnx.load_from_string(weights)
     tables = {table.name: numpy_helper.to_array(table) for table in model.graph.initializer}
     helper.set_model_props(
-        model, {_WEIGHTS_KEY: json.dumps([_table_name(weight, tables) for weight in network.weights])}
+        model, {_WEIGHTS_KEY: json.dumps([_table_name(weight, tables) for weight in folded.weights])}
     )
     weights = bytes(model.SerializeToString())
     check_agreement(weights, {"windows": windows}, softmax(network.predict(windows, verbose=0)))
@@ -64,15 +69,18 @@ def network_to_onnx(network: keras.Model, windows: NDArray[np.float32]) -> bytes
 def network_from_onnx(network: keras.Model, weights: bytes) -> None:
     """Fill a newly built network from a bundle's graph, made by `network_to_onnx` of one like it, with a gate since.
 
-    Raises BadBundle for another graph, and BadExport if the network does not answer as the graph.
+    Batch normalisations come back folded into the convolutions before them. Raises BadBundle for another graph, and
+    BadExport if the network does not answer as the graph.
     """
     model = onnx.load_from_string(weights)
     names = {entry.key: entry.value for entry in model.metadata_props}.get(_WEIGHTS_KEY)
     if names is None:
         raise BadBundle("The graph does not say where the network's weights are. Train it again with this version.")
     tables = {table.name: numpy_helper.to_array(table).astype(np.float32) for table in model.graph.initializer}
+    _fold(network)
     for weight, name in zip(network.weights, json.loads(names), strict=True):
-        weight.assign(_as_in_keras(tables[name]))
+        if name is not None:
+            weight.assign(_as_in_keras(tables[name]))
     probe = probe_windows(input_shape(network))
     check_agreement(before_gate(weights, ["windows"]), {"windows": probe}, softmax(network.predict(probe, verbose=0)))
 
@@ -132,8 +140,28 @@ def _convert(model: keras.Model, *, gives_probabilities: bool) -> bytes:
     return bytes(exported.SerializeToString())
 
 
-def _table_name(weight: keras.Variable, tables: dict[str, NDArray[np.generic]]) -> str:
-    """Return the name of the table that holds a network's weight."""
+def _fold(network: keras.Model) -> None:
+    """Make each batch normalisation one that only adds, by scaling the convolution before it; answers stay the same.
+
+    The converter does so, too: what its graph holds is what a folded network holds.
+    """
+    for before, layer in pairwise(network.layers):
+        if not isinstance(layer, layers.BatchNormalization):
+            continue
+        if not isinstance(before, layers.Conv2D) or before.use_bias:
+            raise BadExport(f"{layer.name} must stand right behind a convolution without bias.")
+        (kernel,) = before.get_weights()
+        gamma, beta, mean, variance = layer.get_weights()
+        scale = gamma / np.sqrt(variance + layer.epsilon)
+        before.set_weights([kernel * scale])
+        neutral = np.full_like(gamma, np.sqrt(1 + layer.epsilon))
+        layer.set_weights([neutral, beta - mean * scale, np.zeros_like(mean), np.ones_like(variance)])
+
+
+def _table_name(weight: keras.Variable, tables: dict[str, NDArray[np.generic]]) -> str | None:
+    """Return the name of the table that holds a folded network's weight."""
+    if weight.name in _FOLDED:
+        return None
     value = np.asarray(weight)
     for name, table in tables.items():
         in_keras = _as_in_keras(table)
