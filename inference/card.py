@@ -75,5 +75,5 @@ class ModelCard:
             return cls(**parts)
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise BadCard(
-                f"The model card cannot be read ({error}). Save the bundle again with this version."
+                f"The model card cannot be read ({error!r}). Train the model again with this version."
             ) from error

@@ -6,11 +6,15 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from inference.card import ModelCard
+from inference.classifier import Prediction
 
 API_VERSION = "1"
 DESCRIPTION = """What genre is this song?
 
     curl -F audio=@song.mp3 ADDRESS/classify
+
+`genre` is null where the model is not sure: where the greatest of the probabilities, `confidence`, is less than the
+`not_sure_below` of the model's card. So it should be for what is no music. The same holds for each of the `segments`.
 
 Every error is a JSON object with one field, `error`, that says what is wrong and what to do."""
 
@@ -35,7 +39,10 @@ def document(bentoml_document: Mapping[str, Any]) -> dict[str, Any]:
     """Return the OpenAPI document of the service as JSON-ready parts, given the one BentoML makes of it."""
     models = TypeAdapter(dict[str, str | list[ModelCard]]).json_schema(ref_template=_REFERENCE)
     classify = bentoml_document["paths"]["/classify"]["post"]
-    answer = classify["responses"][200]["content"]["application/json"] | {"example": EXAMPLE_ANSWER}
+    # BentoML's own schema of the answer leaves out that the genre may be null.
+    prediction = TypeAdapter(Prediction).json_schema(ref_template=_REFERENCE)
+    definitions = models.pop("$defs") | prediction.pop("$defs")
+    answer = {"application/json": {"schema": prediction, "example": EXAMPLE_ANSWER}}
     error_schema = {"type": "object", "required": ["error"], "properties": {"error": {"type": "string"}}}
     errors = {
         status: {
@@ -53,8 +60,7 @@ def document(bentoml_document: Mapping[str, Any]) -> dict[str, Any]:
                 "post": classify
                 | {
                     "summary": "Classify a song",
-                    "responses": {200: {"description": "The answer.", "content": {"application/json": answer}}}
-                    | errors,
+                    "responses": {200: {"description": "The answer.", "content": answer}} | errors,
                 }
             },
             "/models": {
@@ -72,7 +78,5 @@ def document(bentoml_document: Mapping[str, Any]) -> dict[str, Any]:
                 }
             },
         },
-        "components": {
-            "schemas": bentoml_document["components"]["schemas"] | models.pop("$defs") | {"Error": error_schema}
-        },
+        "components": {"schemas": bentoml_document["components"]["schemas"] | definitions | {"Error": error_schema}},
     }

@@ -87,6 +87,8 @@ def test_missing_weights_are_noticed(folder: Path) -> None:
         ({"mel": {"hop_length": 0}}, "must be positive"),
         ({"mel": {"hop": 512}}, "hop"),
         ({"colour": "red"}, "colour"),
+        ({"temperature": 0}, "temperature must be over 0"),
+        ({"not_sure_below": 1.5}, "not_sure_below from 0 to 1"),
         ({"scores": 3}, "items"),
         ({"name": "other"}, "named other"),
     ],
@@ -94,6 +96,16 @@ def test_missing_weights_are_noticed(folder: Path) -> None:
 def test_a_card_that_cannot_be_understood_is_named(folder: Path, changes: dict[str, object], message: str) -> None:
     change_card(folder, **changes)
     with pytest.raises(BadBundle, match=message):
+        load_bundle(folder)
+
+
+@pytest.mark.parametrize("part", ["temperature", "not_sure_below", "genres"])
+def test_a_card_without_a_part_is_named_and_says_what_to_do(part: str, folder: Path) -> None:
+    path = folder / CARD_FILE
+    card = json.loads(path.read_text())
+    del card[part]
+    path.write_text(json.dumps(card))
+    with pytest.raises(BadBundle, match=rf"In the bundle sample: .*{part}.*Train the model again"):
         load_bundle(folder)
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import onnx
 import pytest
 import soundfile
+from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
 from features.windows import song_windows
@@ -33,11 +34,14 @@ def test_an_answer_is_complete(classifier: GenreClassifier) -> None:
     values = list(prediction.probabilities.values())
     assert values == sorted(values, reverse=True)
     assert sum(values) == pytest.approx(1)
-    assert (prediction.genre, prediction.confidence) == next(iter(prediction.probabilities.items()))
+    likeliest, confidence = next(iter(prediction.probabilities.items()))
+    least = classifier.card.not_sure_below
+    assert prediction.confidence == confidence
+    assert prediction.genre == (likeliest if confidence >= least else None)
     assert [segment.start_seconds for segment in prediction.segments] == [0, 10.01, 20.02, 30, 40.01, 50.02]
     for segment in prediction.segments:
         assert segment.end_seconds == pytest.approx(segment.start_seconds + 9.93, abs=0.01)
-        assert segment.genre in classifier.card.genres
+        assert (segment.genre in classifier.card.genres) == (segment.confidence >= least)
         assert 0.1 <= segment.confidence <= 1
     assert asdict(prediction.audio) == {"duration_seconds": 65.0, "sample_rate_hz": 44_100, "channels": 2}
     assert asdict(prediction.model) == {"name": classifier.card.name, "version": classifier.card.version}
@@ -62,6 +66,53 @@ def test_windows_asked_for_together_or_alone_have_the_same_answer(classifier: Ge
     assert len(windows) > 32
     alone = np.concatenate([classifier.window_probabilities(window[None]) for window in windows])
     np.testing.assert_allclose(classifier.window_probabilities(windows), alone, atol=1e-6)
+
+
+def test_the_temperature_divides_the_logits(classifier: GenreClassifier) -> None:
+    bundle = load_bundle(MODELS / classifier.card.name)
+    warmer = GenreClassifier(replace(bundle, card=replace(bundle.card, temperature=3 * bundle.card.temperature)))
+    windows = song_windows(encode(music(30), 44_100, "wav"), classifier.card.mel).windows
+    found, cubed = classifier.window_probabilities(windows), warmer.window_probabilities(windows) ** 3
+    np.testing.assert_allclose(found, cubed / cubed.sum(axis=1, keepdims=True), atol=1e-6)
+
+
+def test_below_the_threshold_there_is_no_genre_but_all_else(classifier: GenreClassifier) -> None:
+    bundle = load_bundle(MODELS / classifier.card.name)
+    song = encode(music(30), 44_100, "wav")
+    sure, unsure = (
+        GenreClassifier(replace(bundle, card=replace(bundle.card, not_sure_below=least))).classify(song)
+        for least in (0.0, 1.0)
+    )
+    assert sure.genre == next(iter(sure.probabilities))
+    assert all(segment.genre for segment in sure.segments)
+    nameless = [replace(segment, genre=None) for segment in sure.segments]
+    assert unsure == replace(sure, genre=None, segments=nameless)
+
+
+NO_MUSIC = {
+    "silence": np.zeros((30 * 22_050, 1), np.float32),
+    "noise": np.random.default_rng(0).normal(0, 0.1, (30 * 22_050, 1)).astype(np.float32),
+}
+
+
+@pytest.mark.parametrize("samples", NO_MUSIC.values(), ids=NO_MUSIC)
+def test_the_default_model_names_no_genre_for_what_is_no_music(samples: NDArray[np.float32], tmp_path: Path) -> None:
+    sound = tmp_path / "sound.wav"
+    sound.write_bytes(encode(samples, 22_050, "wav"))
+    prediction = GenreClassifier(load_bundle(MODELS / next(iter(CARDS)))).classify(sound)
+    assert prediction.genre is None
+    assert all(segment.genre is None for segment in prediction.segments)
+    assert prediction.confidence == max(prediction.probabilities.values())
+    answer = json.loads(run(sound).stdout)
+    assert answer["genre"] is None
+    assert answer["confidence"] == pytest.approx(prediction.confidence, abs=1e-6)
+
+
+def test_the_default_model_names_a_genre_for_nearly_all_real_music(research_data: Path) -> None:
+    classifier = GenreClassifier(load_bundle(MODELS / next(iter(CARDS))))
+    songs = [path for path in (research_data / "audio").rglob("*") if path.is_file()]
+    answered = [classifier.classify(song).genre is not None for song in songs]
+    assert np.mean(answered) >= 0.85
 
 
 LOSSLESS = {"wav", "aiff", "flac"}

@@ -53,5 +53,5 @@ def serve(target: str, folder: Path, log: Path, **settings: str) -> Iterator[Ser
 def _is_ready(url: str) -> bool:
     try:
         return requests.get(f"{url}/readyz", timeout=5).ok
-    except requests.ConnectionError:
+    except (requests.ConnectionError, requests.Timeout):
         return False
