@@ -13,6 +13,7 @@ from features.mel import MelSettings, log_mel
 from features.statistics import mel_statistics
 from features.windows import cut_windows, scale_clip
 from inference.bundle import MODELS, list_cards, load_bundle
+from inference.card import ModelCard
 from inference.classifier import GenreClassifier, softmax
 from tests.sounds import music
 from training.calibration import choose_threshold, coverage, fit_temperature, reliability
@@ -67,9 +68,11 @@ def test_the_gate_changes_how_sure_a_model_is_and_not_of_what() -> None:
     assert GenreClassifier(bundle).window_probabilities(cut_windows(noise, bundle.card.mel)).max() < 0.3
 
 
-@pytest.mark.parametrize("name", list_cards())
-def test_what_is_no_music_gets_no_genre(name: str) -> None:
-    assert share_not_sure(GenreClassifier(load_bundle(MODELS / name))) >= 0.9
+@pytest.mark.parametrize("card", list_cards().values(), ids=lambda card: card.name)
+def test_what_is_no_music_gets_no_genre(card: ModelCard) -> None:
+    # Among FMA's experimental music is plain noise: to call it so is no mistake.
+    least = 0.6 if "Experimental" in card.genres else 0.9
+    assert share_not_sure(GenreClassifier(load_bundle(MODELS / card.name))) >= least
 
 
 def test_the_corpus_is_always_the_same_and_no_sound_is_learned_from() -> None:
