@@ -27,7 +27,7 @@ def made(gtzan_audio: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("results")
     result = make(gtzan_audio, folder, "logistic")
     assert result.returncode == 0, result.stderr
-    assert "4 of 4 trainings to do" in result.stderr
+    assert "4 of 4 trainings to do" in result.stdout
     return folder
 
 
@@ -60,9 +60,9 @@ def test_what_is_there_is_not_trained_again(made: Path, gtzan_audio: Path) -> No
     kept: list[dict[str, Any]] = json.loads(before)
     (made / "results.json").write_text(json.dumps(kept[:-1]))
     result = make(gtzan_audio, made, "logistic")
-    assert "1 of 4 trainings to do" in result.stderr
+    assert "1 of 4 trainings to do" in result.stdout
     assert [record["protocol"] for record in records(made)] == list(PROTOCOLS)
-    assert "0 of 4 trainings to do" in make(gtzan_audio, made, "logistic").stderr
+    assert "0 of 4 trainings to do" in make(gtzan_audio, made, "logistic").stdout
 
 
 def test_a_training_that_fails_is_named_and_the_others_are_kept(gtzan_audio: Path, tmp_path: Path) -> None:
