@@ -16,7 +16,7 @@ from tqdm import tqdm
 from features.audio import UnreadableAudio, load_audio
 from features.mel import MelSettings, log_mel
 from features.windows import scale_clip
-from training.tracks import CACHE, BadData, Track, cached_clips, start_workers
+from training.tracks import CACHE, BadData, Track, cached_clips, file_version, start_workers
 
 LARGEST_SHIFT_SEMITONES = 2.0
 # Of the song's mean power over the noise's: from hiss that is hardly heard to that of a worn cassette.
@@ -33,7 +33,9 @@ def augmented_tracks(tracks: Sequence[Track], settings: MelSettings, copies: int
     songs = [(track.audio, track.name) for track in tracks if track.audio]
     with start_workers() as workers:
         made = workers.map(
-            partial(_changed_clips, settings=settings, copies=copies, seed=seed, cache=CACHE), songs, chunksize=4
+            partial(_changed_clips, settings=settings, copies=copies, seed=seed, cache=CACHE / "clips"),
+            songs,
+            chunksize=4,
         )
         further = iter(list(tqdm(made, "augmenting", len(songs), unit="track")))
     return [replace(track, clips=[*track.clips, *next(further)]) if track.audio else track for track in tracks]
@@ -53,7 +55,7 @@ def _changed_clips(
 
     try:
         ranges = (LARGEST_SHIFT_SEMITONES, SIGNAL_TO_NOISE_DB)
-        return cached_clips(path, cache, ["augmented", settings, name, copies, seed, ranges], compute)
+        return cached_clips(cache, [settings, name, copies, seed, ranges, *file_version(path)], compute)
     except UnreadableAudio as error:
         raise BadData(f"{path}: {error}") from error
 

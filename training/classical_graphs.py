@@ -7,15 +7,13 @@ from scikit-learn's, and its support vectors, lists of a node and not tables, ca
 from itertools import combinations
 
 import numpy as np
-import onnx
 from numpy.typing import NDArray
-from onnx import numpy_helper, parser
 from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import Pipeline
 from sklearn.svm import SVC
 
-_HEADER = '<ir_version: 8, opset_import: ["": 18]>'
+from training.export import parse_graph
 
 _LINEAR = """
 model (float[n, {features}] mel_statistics) => (float[n, {genres}] logits) {{
@@ -82,7 +80,8 @@ def linear_graph(scale: Pipeline, logistic: LogisticRegression) -> bytes:
     """Return the graph of a logistic regression behind a scaler."""
     mean, projection = _projection(scale)
     coefficients, intercept = _for_each_genre(projection @ logistic.coef_.T, logistic.intercept_)
-    return _graph(_LINEAR, {"mean": mean, "coefficients": coefficients, "intercept": intercept})
+    tables = {"mean": mean, "coefficients": coefficients, "intercept": intercept}
+    return parse_graph(_LINEAR, tables, features=len(mean), genres=len(intercept))
 
 
 def svm_graph(scale: Pipeline, svm: SVC, logistic: LogisticRegression, steps: NDArray[np.float32]) -> bytes:
@@ -108,7 +107,7 @@ def svm_graph(scale: Pipeline, svm: SVC, logistic: LogisticRegression, steps: ND
         "two": np.array(2.0),
         "last_axis": np.array([-1]),
     }
-    return _graph(_SVM, tables)
+    return parse_graph(_SVM, tables, features=len(mean), genres=len(intercept))
 
 
 def knn_graph(scale: Pipeline, knn: KNeighborsClassifier, steps: NDArray[np.float32]) -> bytes:
@@ -133,7 +132,7 @@ def knn_graph(scale: Pipeline, knn: KNeighborsClassifier, steps: NDArray[np.floa
         "last_axis": np.array([-1]),
         "least": np.array(1e-7),
     }
-    return _graph(_KNN, tables)
+    return parse_graph(_KNN, tables, features=len(mean), genres=len(knn.classes_))
 
 
 def _projection(scale: Pipeline) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -168,15 +167,3 @@ def _margin_coefficients(svm: SVC) -> NDArray[np.float64]:
         coefficients[genres == one, pair] = svm.dual_coef_[other - 1, genres == one]
         coefficients[genres == other, pair] = svm.dual_coef_[one, genres == other]
     return coefficients
-
-
-def _graph(text: str, tables: dict[str, NDArray[np.generic]]) -> bytes:
-    """Return a graph in ONNX's text syntax, with tables for the names it leaves open, as bytes."""
-    features = len(tables["mean"])
-    genres = int(tables["n_genres"]) if "n_genres" in tables else len(tables["intercept"])
-    model = parser.parse_model(_HEADER + text.format(features=features, genres=genres))
-    for name, table in tables.items():
-        array = np.asarray(table, np.float32) if table.dtype == np.float64 else np.asarray(table)
-        model.graph.initializer.append(numpy_helper.from_array(array, name))
-    onnx.checker.check_model(model, full_check=True)
-    return bytes(model.SerializeToString())

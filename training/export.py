@@ -6,7 +6,7 @@ import numpy as np
 import onnx
 import onnxruntime
 from numpy.typing import NDArray
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto, helper, numpy_helper, parser
 
 from inference.classifier import OUTPUT, softmax
 
@@ -23,6 +23,18 @@ Inputs = Mapping[str, NDArray[np.float32]]
 
 class BadExport(RuntimeError):
     """A graph that does not answer as the model it was made from."""
+
+
+def parse_graph(text: str, tables: Mapping[str, NDArray[np.generic] | np.floating], **sizes: int) -> bytes:
+    """Return the graph that is written in ONNX's syntax, with sizes for {names} and tables for the names left open."""
+    model = parser.parse_model('<ir_version: 8, opset_import: ["": 18]>' + text.format(**sizes))
+    for name, table in tables.items():
+        array = np.asarray(table)
+        if array.dtype == np.float64:
+            array = array.astype(np.float32)
+        model.graph.initializer.append(numpy_helper.from_array(array, name))
+    onnx.checker.check_model(model, full_check=True)
+    return bytes(model.SerializeToString())
 
 
 def check_agreement(

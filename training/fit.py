@@ -150,9 +150,8 @@ def fit(dataset_name: str, model: str, protocol: str | None, data: Path, seed: i
         raise BadData(f"{dataset.title} has no split {protocol}. Choose one of: {', '.join(dataset.protocols)}.")
     tracks = dataset.read(data)
     duplicates = find_duplicates(tracks, dataset.settings.frame_seconds) if protocol not in LEAKY else []
-    command = f"python -m training fit --dataset {dataset_name} --model {model} --protocol {protocol} --seed {seed}"
-    if name:
-        command += f" --name {shlex.quote(name)}"
+    naming = ["--name", name] if name else []
+    command = shlex.join(["python", "-m", "training", *fit_command(dataset_name, model, protocol, seed), *naming])
     runs = []
     for split in make_splits(tracks, protocol, dataset.settings):
         kept = drop_duplicates(split, duplicates)
@@ -162,6 +161,11 @@ def fit(dataset_name: str, model: str, protocol: str | None, data: Path, seed: i
         card = _card(name or f"{dataset_name}-{model}", model, dataset, protocol, kept, seed, f"{command} --data DATA")
         runs.append(_run(model, kept, card, seed))
     return runs
+
+
+def fit_command(dataset: str, model: str, protocol: str, seed: int) -> list[str]:
+    """Return the arguments after `python -m training`, all but where the data is and where the bundle goes."""
+    return ["fit", "--dataset", dataset, "--model", model, "--protocol", protocol, "--seed", str(seed)]
 
 
 def _run(model: str, split: Split, card: ModelCard, seed: int) -> Run:

@@ -2,7 +2,6 @@
 
 import json
 import tempfile
-from itertools import pairwise
 from pathlib import Path
 
 import keras
@@ -22,7 +21,7 @@ _OPSET = 18
 _PROBE_WINDOWS = 8
 # Where a graph says which of its tables holds which weight of the network, null for those that folding makes constant.
 _WEIGHTS_KEY = "keras_weights"
-_FOLDED = {"gamma", "moving_mean", "moving_variance"}
+_FOLDED = {"moving_mean", "moving_variance"}
 
 
 class BadKerasModel(BadData):
@@ -69,8 +68,8 @@ def network_to_onnx(network: keras.Model, windows: NDArray[np.float32]) -> bytes
 def network_from_onnx(network: keras.Model, weights: bytes) -> None:
     """Fill a newly built network from a bundle's graph, made by `network_to_onnx` of one like it, with a gate since.
 
-    Batch normalisations come back folded into the convolutions before them. Raises BadBundle for another graph, and
-    BadExport if the network does not answer as the graph.
+    Batch normalisations come back as ones that only scale and add. Raises BadBundle for another graph, and BadExport
+    if the network does not answer as the graph.
     """
     model = onnx.load_from_string(weights)
     names = {entry.key: entry.value for entry in model.metadata_props}.get(_WEIGHTS_KEY)
@@ -80,7 +79,7 @@ def network_from_onnx(network: keras.Model, weights: bytes) -> None:
     _fold(network)
     for weight, name in zip(network.weights, json.loads(names), strict=True):
         if name is not None:
-            weight.assign(_as_in_keras(tables[name]))
+            weight.assign(_as_in_keras(tables[name], weight.shape))
     probe = probe_windows(input_shape(network))
     check_agreement(before_gate(weights, ["windows"]), {"windows": probe}, softmax(network.predict(probe, verbose=0)))
 
@@ -141,21 +140,16 @@ def _convert(model: keras.Model, *, gives_probabilities: bool) -> bytes:
 
 
 def _fold(network: keras.Model) -> None:
-    """Make each batch normalisation one that only adds, by scaling the convolution before it; answers stay the same.
+    """Make each batch normalisation one that only scales and adds; answers stay the same.
 
     The converter does so, too: what its graph holds is what a folded network holds.
     """
-    for before, layer in pairwise(network.layers):
-        if not isinstance(layer, layers.BatchNormalization):
-            continue
-        if not isinstance(before, layers.Conv2D) or before.use_bias:
-            raise BadExport(f"{layer.name} must stand right behind a convolution without bias.")
-        (kernel,) = before.get_weights()
-        gamma, beta, mean, variance = layer.get_weights()
-        scale = gamma / np.sqrt(variance + layer.epsilon)
-        before.set_weights([kernel * scale])
-        neutral = np.full_like(gamma, np.sqrt(1 + layer.epsilon))
-        layer.set_weights([neutral, beta - mean * scale, np.zeros_like(mean), np.ones_like(variance)])
+    for layer in network.layers:
+        if isinstance(layer, layers.BatchNormalization):
+            gamma, beta, mean, variance = layer.get_weights()
+            scale = gamma / np.sqrt(variance + layer.epsilon)
+            one = np.full_like(variance, 1 - layer.epsilon)
+            layer.set_weights([scale, beta - mean * scale, np.zeros_like(mean), one])
 
 
 def _table_name(weight: keras.Variable, tables: dict[str, NDArray[np.generic]]) -> str | None:
@@ -164,12 +158,11 @@ def _table_name(weight: keras.Variable, tables: dict[str, NDArray[np.generic]]) 
         return None
     value = np.asarray(weight)
     for name, table in tables.items():
-        in_keras = _as_in_keras(table)
-        if in_keras.shape == value.shape and np.allclose(in_keras, value, rtol=1e-5, atol=1e-7):
+        if table.size == value.size and np.allclose(_as_in_keras(table, value.shape), value, rtol=1e-5, atol=1e-7):
             return name
     raise BadExport(f"The graph does not hold the weight {weight.path} as it is.")
 
 
-def _as_in_keras(table: NDArray[np.generic]) -> NDArray[np.generic]:
+def _as_in_keras(table: NDArray[np.generic], shape: tuple[int, ...]) -> NDArray[np.generic]:
     """Return a table as Keras has it: kernels of convolutions are (height, width, in, out), in ONNX the reverse."""
-    return table.transpose(2, 3, 1, 0) if table.ndim == 4 else table
+    return (table.transpose(2, 3, 1, 0) if len(shape) == table.ndim == 4 else table).reshape(shape)

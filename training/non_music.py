@@ -7,7 +7,6 @@ not, also for kinds of sound it has not met. How well that worked is measured on
 """
 
 import hashlib
-import io
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,8 +18,7 @@ from tqdm import tqdm
 
 from features.mel import MelSettings, log_mel
 from features.windows import scale_clip
-from inference.bundle import write_whole
-from training.tracks import CACHE
+from training.tracks import CACHE, cached_clips
 
 Sound = NDArray[np.float64]
 
@@ -45,20 +43,15 @@ def non_music_clips(settings: MelSettings, number: int, seed: int) -> list[NDArr
     Each is as long as one window or up to two, and never longer than a clip. The kinds take turns. The same arguments
     give the same clips, which are kept in the cache.
     """
-    key = hashlib.sha256(repr((settings, number, seed)).encode() + Path(__file__).read_bytes()).hexdigest()
-    kept = CACHE / f"{key}.npz"
-    if kept.exists():
-        with np.load(kept) as arrays:
-            return [arrays[name] for name in arrays.files]
-    clips = [
-        _clip(settings, index, np.random.default_rng([seed, index]))
-        for index in tqdm(range(number), "generating what is no music", unit="sound")
-    ]
-    content = io.BytesIO()
-    np.savez(content, *clips)
-    CACHE.mkdir(parents=True, exist_ok=True)
-    write_whole(kept, content.getvalue())
-    return clips
+    code = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()
+    return cached_clips(
+        CACHE / "non_music",
+        [settings, number, seed, code],
+        lambda: [
+            _clip(settings, index, np.random.default_rng([seed, index]))
+            for index in tqdm(range(number), "generating what is no music", unit="sound")
+        ],
+    )
 
 
 def _clip(settings: MelSettings, index: int, rng: np.random.Generator) -> NDArray[np.float32]:

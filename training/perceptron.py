@@ -4,15 +4,13 @@ from collections.abc import Mapping, Sequence
 
 import keras
 import numpy as np
-import onnx
 from keras import layers
 from numpy.typing import NDArray
-from onnx import numpy_helper, parser
 from tqdm import tqdm
 
 from features.mel import MelSettings
 from inference.classifier import INPUTS, softmax
-from training.export import Inputs, check_agreement, halve
+from training.export import Inputs, check_agreement, halve, parse_graph
 from training.splits import Split
 from training.tracks import Track
 
@@ -43,7 +41,6 @@ _EQUALISER = 0.06
 _EQUALISER_POINTS = 6
 
 _GRAPH = """
-<ir_version: 8, opset_import: ["": 18]>
 model (float[n, {statistics}] mel_statistics, float[n, {modulations}] mel_modulations) => (float[n, {genres}] logits) {{
     numbers = Concat <axis = 1> (mel_statistics, mel_modulations)
     centred = Sub (numbers, mean)
@@ -166,11 +163,10 @@ def _graph(network: keras.Model, mean: Floats, deviation: Floats, numbers: Mappi
         "output_weights": output_weights,
         "output_bias": output_bias,
     }
-    model = parser.parse_model(
-        _GRAPH.format(
-            statistics=numbers["mel_statistics"], modulations=numbers["mel_modulations"], genres=len(output_bias)
-        )
+    return parse_graph(
+        _GRAPH,
+        tables,
+        statistics=numbers["mel_statistics"],
+        modulations=numbers["mel_modulations"],
+        genres=len(output_bias),
     )
-    model.graph.initializer.extend(numpy_helper.from_array(np.asarray(table), name) for name, table in tables.items())
-    onnx.checker.check_model(model, full_check=True)
-    return bytes(model.SerializeToString())

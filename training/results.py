@@ -23,7 +23,7 @@ from training.audit import find_duplicates
 from training.calibration import BINS
 from training.datasets import DATASETS
 from training.evaluation import bootstrap_interval, macro_scores
-from training.fit import KINDS
+from training.fit import KINDS, fit_command
 from training.tracks import CACHE, BadData
 
 RESULTS = Path(__file__).resolve().parent.parent / "reports" / "results.json"
@@ -58,9 +58,8 @@ class Job:
         return (self.protocol, self.seed) == (DATASETS[self.dataset].protocols[0], SEEDS[0])
 
     def command(self) -> list[str]:
-        """Return the arguments after `python -m training`, all but where the data is and where the bundle goes."""
-        command = ["fit", "--dataset", self.dataset, "--model", self.model, "--protocol", self.protocol]
-        return [*command, "--seed", str(self.seed)]
+        """Return what trains it, see `fit_command`."""
+        return fit_command(self.dataset, self.model, self.protocol, self.seed)
 
     def __str__(self) -> str:
         return f"{self.dataset} {self.protocol} {self.model} seed {self.seed}"

@@ -25,6 +25,7 @@ from tqdm import tqdm
 from features.audio import UnreadableAudio
 from features.mel import MelSettings
 from features.windows import cut_windows, song_clips
+from inference.bundle import write_whole
 
 # What takes long to compute is kept here.
 CACHE = Path(__file__).resolve().parent.parent / ".cache"
@@ -132,27 +133,30 @@ def start_workers() -> ProcessPoolExecutor:
 
 
 def cached_clips(
-    path: Path, cache: Path, how: Collection[object], compute: Callable[[], list[NDArray[np.float32]]]
+    cache: Path, key: Collection[object], compute: Callable[[], list[NDArray[np.float32]]]
 ) -> list[NDArray[np.float32]]:
-    """Return what `compute` makes of an audio file, from the cache if it is there; `how` has all else it depends on."""
-    status = path.stat()
-    key = repr((*how, str(path.resolve()), status.st_size, status.st_mtime_ns))
-    kept = cache / f"{hashlib.sha256(key.encode()).hexdigest()}.npz"
+    """Return what `compute` gives, from a folder if it has been kept there under the same key."""
+    kept = cache / f"{hashlib.sha256(repr(tuple(key)).encode()).hexdigest()}.npz"
     if kept.exists():
         with np.load(kept) as arrays:
             return [arrays[name] for name in arrays.files]
     clips = compute()
+    content = io.BytesIO()
+    np.savez(content, *clips)
     cache.mkdir(parents=True, exist_ok=True)
-    beside = kept.with_suffix(f".{os.getpid()}.part")
-    with open(beside, "wb") as file:
-        np.savez(file, *clips)
-    beside.replace(kept)
+    write_whole(kept, content.getvalue())
     return clips
+
+
+def file_version(path: Path) -> tuple[str, int, int]:
+    """Return what is another once a file has changed: its place, size in bytes, and nanoseconds of its last change."""
+    status = path.stat()
+    return str(path.resolve()), status.st_size, status.st_mtime_ns
 
 
 def _clips(path: Path, settings: MelSettings, cache: Path) -> list[NDArray[np.float32]] | str:
     """Return the clips of an audio file, or what is wrong with the file."""
     try:
-        return cached_clips(path, cache, [settings], lambda: song_clips(path, settings).clips)
+        return cached_clips(cache, [settings, *file_version(path)], lambda: song_clips(path, settings).clips)
     except (UnreadableAudio, OSError) as error:
         return str(error)
