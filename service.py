@@ -12,6 +12,7 @@ import os
 from dataclasses import asdict, replace
 from itertools import islice
 from pathlib import Path
+from time import perf_counter
 from typing import Any, cast
 
 import anyio.to_thread
@@ -33,16 +34,23 @@ from inference.classifier import GenreClassifier, Prediction
 from serving import openapi
 from serving.errors import BadRequest, JsonErrors
 from serving.form import SongForm
+from serving.logs import RequestLog, log_with_request, write_json_lines
+from serving.metrics import Metrics
 
 MODELS_FOLDER = Path(os.environ.get("GENRE_MODELS", MODELS))
 
 # BentoML closes a dependency's session, and with it the calls under way, after so many requests or seconds: never.
 ONE_SESSION = {"max_requests": 10**9, "max_age": 1e9}
+# serving.logs has what replaces BentoML's own log of requests.
+NO_ACCESS_LOG = {"access": {"enabled": False}}
 
 
-@bentoml.service(runner_connection=ONE_SESSION, threads=os.cpu_count() or 1)
+@bentoml.service(runner_connection=ONE_SESSION, threads=os.cpu_count() or 1, logging=NO_ACCESS_LOG)
 class MelFeatures:
     """The feature runner: audio in, log-mel windows out."""
+
+    def __init__(self) -> None:
+        write_json_lines()
 
     @bentoml.api
     def windows(self, audio: bytes, mel: dict[str, Any]) -> dict[str, Any]:
@@ -71,13 +79,15 @@ async def describe(_: Request) -> JSONResponse:
 
 
 @bentoml.asgi_app(Starlette(routes=[Route("/models", list_models), Route("/docs.json", describe)]))
-@bentoml.service(runner_connection=ONE_SESSION)
+@bentoml.service(runner_connection=ONE_SESSION, logging=NO_ACCESS_LOG)
 class GenreService:
     """The HTTP face, and the models."""
 
     mel_features = bentoml.depends(MelFeatures)
 
     def __init__(self) -> None:
+        write_json_lines()
+        self.metrics = Metrics()
         self.cards = list_cards(MODELS_FOLDER)
         self.classifiers = {name: GenreClassifier(load_bundle(MODELS_FOLDER / name)) for name in self.cards}
 
@@ -97,14 +107,19 @@ class GenreService:
         try:
             card = find_card(model, self.cards)
         except UnknownModel as error:
-            raise BadRequest(400, str(error)) from error
+            raise BadRequest(400, str(error), "unknown model") from error
         features = await self.mel_features.to_async.windows(audio=await audio.read(), mel=asdict(card.mel))
         if "error" in features:
-            raise BadRequest(400, features["error"])
-        prediction = await anyio.to_thread.run_sync(self.classifiers[card.name].predict, SongWindows(**features))
+            raise BadRequest(400, features["error"], "unreadable audio")
+        song = SongWindows(**features)
+        began = perf_counter()
+        prediction = await anyio.to_thread.run_sync(self.classifiers[card.name].predict, song)
+        self.metrics.count_prediction(song, prediction, perf_counter() - began)
+        log_with_request(model=card.name, genre=prediction.genre, audio_seconds=prediction.audio.duration_seconds)
         return replace(prediction, probabilities=dict(islice(prediction.probabilities.items(), top_k)))
 
 
 # BentoML's decorator has made a Service of the class, which its types do not say.
 SERVICE = cast(Service[Any], GenreService)
+SERVICE.add_asgi_middleware(RequestLog)
 SERVICE.add_asgi_middleware(JsonErrors)

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from time import perf_counter
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,13 +18,16 @@ SHORTEST_SECONDS = 1.0
 class SongClips:
     """A song's consecutive clips: `clips` are float32 of shape (n_mels, frames) in [0, 1], lowest band first.
 
-    `sample_rate_hz` and `channels` are those of the file.
+    `sample_rate_hz` and `channels` are those of the file. `decode_seconds` and `mel_seconds` are the time it took to
+    decode the file, and to compute the spectrograms.
     """
 
     clips: list[NDArray[np.float32]]
     duration_seconds: float
     sample_rate_hz: int
     channels: int
+    decode_seconds: float
+    mel_seconds: float
 
 
 @dataclass(frozen=True)
@@ -31,7 +35,7 @@ class SongWindows:
     """What models and answers need of a song.
 
     `windows` is float32 of shape (n, n_mels, window_frames, 1) in [0, 1], lowest band first; `start_seconds`, of shape
-    (n,), says where in the song each begins. `sample_rate_hz` and `channels` are those of the file.
+    (n,), says where in the song each begins. The other fields are those of `SongClips`.
     """
 
     windows: NDArray[np.float32]
@@ -39,6 +43,8 @@ class SongWindows:
     duration_seconds: float
     sample_rate_hz: int
     channels: int
+    decode_seconds: float
+    mel_seconds: float
 
 
 def song_windows(source: Path | str | bytes, settings: MelSettings) -> SongWindows:
@@ -55,6 +61,8 @@ def song_windows(source: Path | str | bytes, settings: MelSettings) -> SongWindo
         song.duration_seconds,
         song.sample_rate_hz,
         song.channels,
+        song.decode_seconds,
+        song.mel_seconds,
     )
 
 
@@ -66,6 +74,8 @@ def song_clips(source: Path | str | bytes, settings: MelSettings) -> SongClips:
     as sound, however long the file. Raises UnreadableAudio if the file is not sound, damaged, or under one second
     long, and OSError if the path cannot be opened.
     """
+    began = perf_counter()
+    mel_seconds = 0.0
     with open_audio(source) as sound:
         rate = sound.sample_rate_hz
         clips: list[NDArray[np.float32]] = []
@@ -75,10 +85,13 @@ def song_clips(source: Path | str | bytes, settings: MelSettings) -> SongClips:
             if samples < SHORTEST_SECONDS * rate:
                 break
             if len(clip) >= settings.window_seconds * rate or not clips:
+                decoded = perf_counter()
                 clips.append(scale_clip(log_mel(clip, rate, settings)))
+                mel_seconds += perf_counter() - decoded
         if not clips:
             raise UnreadableAudio(f"The file holds {samples / rate:.2f} seconds of sound. Send at least one second.")
-        return SongClips(clips, samples / rate, rate, sound.channels)
+        decode_seconds = perf_counter() - began - mel_seconds
+        return SongClips(clips, samples / rate, rate, sound.channels, decode_seconds, mel_seconds)
 
 
 def scale_clip(decibels: NDArray[np.float32]) -> NDArray[np.float32]:

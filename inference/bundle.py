@@ -9,6 +9,7 @@ from inference.card import BadCard, ModelCard
 
 MODELS = Path(__file__).resolve().parent.parent / "models"
 CARD_FILE = "card.json"
+_OWN_KIND = "best"
 
 
 class BadBundle(ValueError):
@@ -61,13 +62,19 @@ def load_bundle(folder: Path) -> Bundle:
 def list_cards(models: Path = MODELS) -> dict[str, ModelCard]:
     """Return the cards of all bundles in a folder, by name, the default model first.
 
-    The default is the one with the best accuracy on its validation tracks. Raises BadBundle if there are none.
+    The default is our own kind of model, `best`, where there is one; among several, or without, the one with the best
+    accuracy on its validation tracks. Raises BadBundle if there are none.
     """
     cards = [_load_card(path.parent) for path in models.glob(f"*/{CARD_FILE}")]
     if not cards:
         raise BadBundle(f"There is no model in {models}. Train one, or point to a folder that holds some.")
-    cards.sort(key=lambda card: (-card.scores["valid"].accuracy if "valid" in card.scores else 0, card.name))
+    cards.sort(key=_order)
     return {card.name: card for card in cards}
+
+
+def _order(card: ModelCard) -> tuple[bool, float, str]:
+    accuracy = card.scores["valid"].accuracy if "valid" in card.scores else 0.0
+    return card.training.model != _OWN_KIND, -accuracy, card.name
 
 
 def find_card(name: str | None, cards: dict[str, ModelCard]) -> ModelCard:

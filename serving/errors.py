@@ -6,18 +6,22 @@ from starlette.datastructures import Headers
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from serving.logs import log_with_request
+
 _PICKLE = "application/vnd.bentoml+pickle"
 
 
 class BadRequest(Exception):
-    """A request that cannot be answered: an HTTP status, and a message that says what to do."""
+    """A request that cannot be answered: an HTTP status, a message that says what to do, and the reason in a word."""
 
-    def __init__(self, status: int, message: str) -> None:
+    def __init__(self, status: int, message: str, reason: str) -> None:
         super().__init__(message)
         self.status = status
+        self.reason = reason
 
     def response(self) -> JSONResponse:
         """Return the answer; a client that is told it sends too much is not listened to any longer."""
+        log_with_request(reason=self.reason)
         headers = {"connection": "close"} if self.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE else None
         return JSONResponse({"error": str(self)}, self.status, headers)
 
@@ -35,9 +39,9 @@ class JsonErrors:
             return
         if Headers(scope=scope).get("content-type", "").startswith(_PICKLE):
             # BentoML refuses it too, as it must, but with a list for an answer and a trace in the log.
-            await BadRequest(415, "Pickles are not taken. Send a song as multipart/form-data.").response()(
-                scope, receive, send
-            )
+            await BadRequest(
+                415, "Pickles are not taken. Send a song as multipart/form-data.", "media type"
+            ).response()(scope, receive, send)
             return
         replaced = False
 
@@ -48,10 +52,9 @@ class JsonErrors:
                 content_type = Headers(raw=message["headers"]).get("content-type", "")
                 if status >= HTTPStatus.BAD_REQUEST and not content_type.startswith("application/json"):
                     replaced = True
-                    problem = f"{HTTPStatus(status).phrase}: {scope['method']} {scope['path']}."
-                    await BadRequest(status, f"{problem} GET /docs.json lists what there is.").response()(
-                        scope, receive, send
-                    )
+                    phrase = HTTPStatus(status).phrase
+                    problem = f"{phrase}: {scope['method']} {scope['path']}. GET /docs.json lists what there is."
+                    await BadRequest(status, problem, phrase.lower()).response()(scope, receive, send)
             if not replaced:
                 await send(message)
 

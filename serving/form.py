@@ -55,25 +55,29 @@ class SongForm(bentoml.IODescriptor):
 
 async def _read(request: Request) -> dict[str, Any]:
     if not request.headers.get("content-type", "").startswith("multipart/form-data"):
-        raise BadRequest(415, "Send the song as multipart/form-data, such as: curl -F audio=@song.mp3 ADDRESS/classify")
+        raise BadRequest(
+            415, "Send the song as multipart/form-data, such as: curl -F audio=@song.mp3 ADDRESS/classify", "media type"
+        )
     stated_length = request.headers.get("content-length", "")
     if stated_length.isdecimal() and int(stated_length) > MAX_UPLOAD_BYTES + _FORM_BYTES:
         raise _too_large()
     try:
         form = await _bounded(request).form(max_files=1, max_fields=10, max_part_size=_FIELD_BYTES)
     except HTTPException as error:
-        raise BadRequest(400, f"The form cannot be read: {error.detail}") from error
+        raise BadRequest(400, f"The form cannot be read: {error.detail}", "form") from error
     audio = form.get("audio")
     if not isinstance(audio, UploadFile):
-        raise BadRequest(400, "There is no file in the form's field 'audio'. Send one: curl -F audio=@song.mp3")
+        raise BadRequest(
+            400, "There is no file in the form's field 'audio'. Send one: curl -F audio=@song.mp3", "no file"
+        )
     if (audio.size or 0) > MAX_UPLOAD_BYTES:
         raise _too_large()
     model = _value(form, "model")
     if not isinstance(model, str | None):
-        raise BadRequest(400, "The field 'model' must be the name of a model. GET /models lists them.")
+        raise BadRequest(400, "The field 'model' must be the name of a model. GET /models lists them.", "field")
     top_k = _value(form, "top_k")
     if isinstance(top_k, bool) or not (top_k is None or (isinstance(top_k, int) and top_k >= 1)):
-        raise BadRequest(400, "The field 'top_k' must be a whole number, 1 or more.")
+        raise BadRequest(400, "The field 'top_k' must be a whole number, 1 or more.", "field")
     return {"audio": audio, "model": model, "top_k": top_k}
 
 
@@ -81,7 +85,7 @@ def _value(form: FormData, name: str) -> Any:
     """Return a field's value; like BentoML, whose clients write JSON, take it for JSON if it is, else for text."""
     text = form.get(name)
     if isinstance(text, UploadFile):
-        raise BadRequest(400, f"The field {name!r} must be text, not a file.")
+        raise BadRequest(400, f"The field {name!r} must be text, not a file.", "field")
     if not text:
         return None
     try:
@@ -121,4 +125,6 @@ async def _drain(request: Request) -> None:
 
 
 def _too_large() -> BadRequest:
-    return BadRequest(413, f"The file is over the limit of {MAX_UPLOAD_BYTES / 1e6:g} MB. Send a smaller one.")
+    return BadRequest(
+        413, f"The file is over the limit of {MAX_UPLOAD_BYTES / 1e6:g} MB. Send a smaller one.", "too large"
+    )

@@ -116,17 +116,23 @@ def test_a_card_cut_short_is_named(folder: Path) -> None:
         load_bundle(folder)
 
 
-def test_the_default_model_is_the_best_on_validation(tmp_path: Path) -> None:
-    for name, accuracy in {"a": 0.5, "b": 0.7, "c": 0.6}.items():
+def test_the_default_model_is_our_own_kind_and_the_best_on_validation(tmp_path: Path) -> None:
+    own = replace(CARD.training, model="best")
+    for name, accuracy, training in (
+        ("a", 0.5, CARD.training),
+        ("b", 0.7, CARD.training),
+        ("c", 0.4, own),
+        ("d", 0.6, own),
+    ):
         scores = {"valid": Scores(accuracy, accuracy, 2), "test": Scores(1 - accuracy, 0.5, 2)}
-        save_bundle(Bundle(replace(CARD, name=name, scores=scores), WEIGHTS), tmp_path)
+        save_bundle(Bundle(replace(CARD, name=name, scores=scores, training=training), WEIGHTS), tmp_path)
     save_bundle(Bundle(replace(CARD, name="0", scores={}), WEIGHTS), tmp_path)
     cards = list_cards(tmp_path)
-    assert list(cards) == ["b", "c", "a", "0"]
-    assert find_card(None, cards).name == "b"
+    assert list(cards) == ["d", "c", "b", "a", "0"]
+    assert find_card(None, cards).name == "d"
     assert find_card("a", cards).name == "a"
-    with pytest.raises(UnknownModel, match="b, c, a, 0"):
-        find_card("d", cards)
+    with pytest.raises(UnknownModel, match="d, c, b, a, 0"):
+        find_card("e", cards)
 
 
 def test_a_folder_without_bundles_is_named(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import http.client
 import json
 import os
+import re
 import shutil
 import subprocess
 import threading
@@ -16,6 +17,7 @@ import bentoml
 import numpy as np
 import pytest
 import requests
+from prometheus_client.parser import text_string_to_metric_families
 
 from inference.bundle import MODELS, list_cards, load_bundle
 from inference.classifier import GenreClassifier
@@ -301,6 +303,85 @@ class TestOverTheLimit:
         song = encode(music(45, 44_100), 44_100, "wav")
         assert 7_900_000 < len(song) < 8_000_000
         assert classify(server, song).status_code == 200
+
+
+def log_lines(server: Server) -> list[dict[str, Any]]:
+    """Return what the workers have logged; the first lines are the launcher's own, and no JSON."""
+    return [json.loads(line) for line in server.log.read_text().splitlines() if line.startswith("{")]
+
+
+def metric(server: Server, name: str, **labels: str) -> float:
+    """Return the value of a metric, 0 if it has not been counted yet."""
+    families = text_string_to_metric_families(requests.get(f"{server.url}/metrics", timeout=60).text)
+    return sum(
+        sample.value
+        for family in families
+        for sample in family.samples
+        if sample.name == name and labels.items() <= sample.labels.items()
+    )
+
+
+def test_a_request_id_comes_back_and_stands_in_the_log(server: Server) -> None:
+    response = requests.post(
+        f"{server.url}/classify",
+        files={"audio": SONG},
+        data={"model": "gtzan-knn"},
+        headers={"X-Request-ID": "site/42"},
+        timeout=60,
+    )
+    assert response.headers["x-request-id"] == "site/42"
+    (line,) = (line for line in log_lines(server) if line.get("request_id") == "site/42")
+    assert line["level"] == "info"
+    assert (line["method"], line["path"], line["status"]) == ("POST", "/classify", 200)
+    assert (line["model"], line["genre"], line["audio_seconds"]) == ("gtzan-knn", response.json()["genre"], 35.0)
+    assert line["seconds"] > 0
+
+
+@pytest.mark.parametrize("given", ["", "two words", 'quo"te', "x" * 129, "{}"])
+def test_a_request_id_that_could_do_harm_is_replaced(given: str, server: Server) -> None:
+    response = requests.get(f"{server.url}/models", headers={"X-Request-ID": given}, timeout=60)
+    assert response.headers["x-request-id"] != given
+    assert response.headers["x-request-id"].isalnum()
+
+
+def test_a_refusal_is_logged_and_counted_with_its_reason(server: Server) -> None:
+    before = metric(server, "genre_rejections_total", reason="unreadable audio")
+    response = classify(server, b"no audio at all")
+    assert response.status_code == 400
+    (line,) = (line for line in log_lines(server) if line.get("request_id") == response.headers["x-request-id"])
+    assert (line["status"], line["reason"]) == (400, "unreadable audio")
+    assert metric(server, "genre_rejections_total", reason="unreadable audio") == before + 1
+
+
+def test_an_answer_is_counted_by_genre_with_its_length_and_the_time_of_each_stage(server: Server) -> None:
+    counted = {"model": "fma-small-knn", "genre": "not sure"}
+    noise = np.random.default_rng(0).normal(0, 0.1, (20 * 22_050, 1)).astype(np.float32)
+    sound = encode(noise, 22_050, "wav")
+    before = {
+        name: metric(server, name)
+        for name in ("genre_audio_seconds_total", "genre_stage_seconds_count", "genre_stage_seconds_sum")
+    }
+    songs_before = metric(server, "genre_predictions_total", **counted)
+    assert classify(server, sound, model="fma-small-knn").json()["genre"] is None
+    assert metric(server, "genre_predictions_total", **counted) == songs_before + 1
+    assert metric(server, "genre_audio_seconds_total") == pytest.approx(before["genre_audio_seconds_total"] + 20)
+    assert metric(server, "genre_stage_seconds_count") == before["genre_stage_seconds_count"] + 3
+    assert metric(server, "genre_stage_seconds_sum") > before["genre_stage_seconds_sum"]
+
+
+def test_the_dashboard_draws_metrics_that_there_are(server: Server) -> None:
+    classify(server, SONG)
+    served = requests.get(f"{server.url}/metrics", timeout=60).text
+    dashboard = json.loads((ROOT / "deploy" / "grafana.json").read_text())
+    drawn = {
+        name
+        for panel in dashboard["panels"]
+        for target in panel["targets"]
+        for name in re.findall(r"\b(?:genre|bentoml_service)_\w+", target["expr"])
+    }
+    assert len(drawn) >= 8
+    for name in drawn:
+        assert re.search(rf"^{name}\b", served, re.MULTILINE), name
 
 
 def test_nothing_above_was_an_error_of_the_server(server: Server) -> None:
