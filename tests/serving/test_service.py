@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import asdict
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -305,9 +306,17 @@ class TestOverTheLimit:
         assert classify(server, song).status_code == 200
 
 
-def log_lines(server: Server) -> list[dict[str, Any]]:
-    """Return what the workers have logged; the first lines are the launcher's own, and no JSON."""
-    return [json.loads(line) for line in server.log.read_text().splitlines() if line.startswith("{")]
+def logged(server: Server, request_id: str) -> dict[str, Any]:
+    """Return the line that is logged of a request, soon after its answer."""
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        # The first lines are the launcher's own, and no JSON.
+        lines = [json.loads(line) for line in server.log.read_text().splitlines() if line.startswith("{")]
+        for line in lines:
+            if line.get("request_id") == request_id:
+                return dict(line)
+        time.sleep(0.1)
+    raise AssertionError(server.log.read_text())
 
 
 def metric(server: Server, name: str, **labels: str) -> float:
@@ -330,7 +339,7 @@ def test_a_request_id_comes_back_and_stands_in_the_log(server: Server) -> None:
         timeout=60,
     )
     assert response.headers["x-request-id"] == "site/42"
-    (line,) = (line for line in log_lines(server) if line.get("request_id") == "site/42")
+    line = logged(server, "site/42")
     assert line["level"] == "info"
     assert (line["method"], line["path"], line["status"]) == ("POST", "/classify", 200)
     assert (line["model"], line["genre"], line["audio_seconds"]) == ("gtzan-knn", response.json()["genre"], 35.0)
@@ -348,7 +357,7 @@ def test_a_refusal_is_logged_and_counted_with_its_reason(server: Server) -> None
     before = metric(server, "genre_rejections_total", reason="unreadable audio")
     response = classify(server, b"no audio at all")
     assert response.status_code == 400
-    (line,) = (line for line in log_lines(server) if line.get("request_id") == response.headers["x-request-id"])
+    line = logged(server, response.headers["x-request-id"])
     assert (line["status"], line["reason"]) == (400, "unreadable audio")
     assert metric(server, "genre_rejections_total", reason="unreadable audio") == before + 1
 
