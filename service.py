@@ -5,15 +5,16 @@
 
 Two BentoML services, each in its own process: MelFeatures turns audio into log-mel windows, GenreService faces the
 network and runs the models on them. Settings, from the environment: GENRE_MODELS, a folder of bundles to serve in
-place of the shipped ones, and GENRE_MAX_UPLOAD_MB (50).
+place of the shipped ones, GENRE_MAX_UPLOAD_MB (50, of a song), and GENRE_MAX_BATCH_FILES (32).
 """
 
+import asyncio
 import os
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from itertools import islice
 from pathlib import Path
 from time import perf_counter
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import anyio.to_thread
 import bentoml
@@ -33,7 +34,7 @@ from inference.card import ModelCard
 from inference.classifier import GenreClassifier, Prediction
 from serving import openapi
 from serving.errors import BadRequest, JsonErrors
-from serving.form import SongForm
+from serving.form import BatchForm, SongForm, song_bytes
 from serving.logs import RequestLog, log_with_request, write_json_lines
 from serving.metrics import Metrics
 
@@ -41,6 +42,8 @@ MODELS_FOLDER = Path(os.environ.get("GENRE_MODELS", MODELS))
 
 # BentoML closes a dependency's session, and with it the calls under way, after so many requests or seconds: never.
 ONE_SESSION = {"max_requests": 10**9, "max_age": 1e9}
+Audio = TypeVar("Audio")
+
 # serving.logs has what replaces BentoML's own log of requests.
 NO_ACCESS_LOG = {"access": {"enabled": False}}
 
@@ -62,8 +65,21 @@ class MelFeatures:
         return vars(song)
 
 
+@dataclass(frozen=True)
+class SongAnswer:
+    """What became of one of several songs: a prediction, or an error that says what is wrong and what to do."""
+
+    name: str | None
+    prediction: Prediction | None
+    error: str | None
+
+
 class Answer(IORootModel[Prediction]):
     """What POST /classify answers when all is well."""
+
+
+class BatchAnswer(IORootModel[list[SongAnswer]]):
+    """What POST /classify_batch answers when all is well."""
 
 
 async def list_models(_: Request) -> JSONResponse:
@@ -97,26 +113,60 @@ class GenreService:
     ) -> Prediction | JSONResponse:
         """Return the genre of a song, how probable every genre is, and the genre of each part of the song."""
         try:
-            return await self._classify(audio, model, top_k)
+            prediction = await self._classify(_checked(audio), self._card(model), top_k)
         except BadRequest as problem:
             return problem.response()
+        log_with_request(
+            model=prediction.model.name, genre=prediction.genre, audio_seconds=prediction.audio.duration_seconds
+        )
+        return prediction
 
-    async def _classify(self, audio: UploadFile | BadRequest, model: str | None, top_k: int | None) -> Prediction:
-        if isinstance(audio, BadRequest):
-            raise audio
+    @bentoml.api(input_spec=BatchForm, output_spec=BatchAnswer)
+    async def classify_batch(
+        self, audio: list[UploadFile] | BadRequest, model: str | None = None, top_k: int | None = None
+    ) -> list[SongAnswer] | JSONResponse:
+        """Return for each song, in the order sent, what POST /classify would, or what is wrong with that one."""
         try:
-            card = find_card(model, self.cards)
+            songs, card = _checked(audio), self._card(model)
+        except BadRequest as problem:
+            return problem.response()
+        # No more than can be worked on, so that other clients' songs find their turn.
+        turns = asyncio.Semaphore(os.cpu_count() or 1)
+
+        async def answer(song: UploadFile) -> SongAnswer:
+            async with turns:
+                try:
+                    return SongAnswer(song.filename, await self._classify(song, card, top_k), None)
+                except BadRequest as problem:
+                    self.metrics.count_rejection(problem.reason)
+                    return SongAnswer(song.filename, None, str(problem))
+
+        answers = await asyncio.gather(*map(answer, songs))
+        log_with_request(model=card.name, songs=len(songs), failed=sum(answer.error is not None for answer in answers))
+        return answers
+
+    def _card(self, model: str | None) -> ModelCard:
+        try:
+            return find_card(model, self.cards)
         except UnknownModel as error:
             raise BadRequest(400, str(error), "unknown model") from error
-        features = await self.mel_features.to_async.windows(audio=await audio.read(), mel=asdict(card.mel))
+
+    async def _classify(self, audio: UploadFile, card: ModelCard, top_k: int | None) -> Prediction:
+        features = await self.mel_features.to_async.windows(audio=await song_bytes(audio), mel=asdict(card.mel))
         if "error" in features:
             raise BadRequest(400, features["error"], "unreadable audio")
         song = SongWindows(**features)
         began = perf_counter()
         prediction = await anyio.to_thread.run_sync(self.classifiers[card.name].predict, song)
         self.metrics.count_prediction(song, prediction, perf_counter() - began)
-        log_with_request(model=card.name, genre=prediction.genre, audio_seconds=prediction.audio.duration_seconds)
         return replace(prediction, probabilities=dict(islice(prediction.probabilities.items(), top_k)))
+
+
+def _checked(audio: Audio | BadRequest) -> Audio:
+    """Return what a form's reader found, or raise what it found wrong."""
+    if isinstance(audio, BadRequest):
+        raise audio
+    return audio
 
 
 # BentoML's decorator has made a Service of the class, which its types do not say.

@@ -1,4 +1,4 @@
-"""The form of POST /classify, read with bounds and checked before anything is computed."""
+"""The forms that songs come in, read with bounds and checked before anything is computed."""
 
 import json
 import os
@@ -17,12 +17,18 @@ from starlette.types import Message
 from serving.errors import BadRequest
 
 MAX_UPLOAD_BYTES = int(float(os.environ.get("GENRE_MAX_UPLOAD_MB", "50")) * 1_000_000)
-# The form around the song: boundaries, headers and the other fields.
+MAX_BATCH_FILES = int(os.environ.get("GENRE_MAX_BATCH_FILES", "32"))
+# What one request may bring, in as many files as it likes.
+_MAX_BATCH_BYTES = 4 * MAX_UPLOAD_BYTES
+# The form around the songs: boundaries, headers and the other fields.
 _FORM_BYTES = 100_000
 _FIELD_BYTES = 1024
 # How far a client that sends too much is listened to, so that it gets to read the answer.
 _DRAIN_SECONDS = 1.0
 _DRAIN_BYTES = 4 * MAX_UPLOAD_BYTES
+
+_MODEL = Field(None, description="Name of the model, from GET /models.", examples=["gtzan-svm"])
+_TOP_K = Field(None, ge=1, description="Answer with the probabilities of only so many genres.", examples=[3])
 
 
 class SongForm(bentoml.IODescriptor):
@@ -31,10 +37,8 @@ class SongForm(bentoml.IODescriptor):
     audio: Path = Field(
         description="A song of 1 second or more: WAV, AIFF, FLAC, MP3, Ogg, Opus, M4A, WMA, WebM or video."
     )
-    model: str | None = Field(None, description="Name of the model, from GET /models.", examples=["gtzan-svm"])
-    top_k: int | None = Field(
-        None, ge=1, description="Answer with the probabilities of only so many genres.", examples=[3]
-    )
+    model: str | None = _MODEL
+    top_k: int | None = _TOP_K
 
     @classmethod
     async def from_http_request(cls, request: Request, serde: Any) -> "SongForm":  # noqa: ARG003 - BentoML's signature
@@ -43,42 +47,71 @@ class SongForm(bentoml.IODescriptor):
         BentoML's own reading would fetch the address, or open the path, that a client sends in place of a file, takes
         uploads of any size, and answers what it cannot read with an error of another shape.
         """
-        try:
-            fields = await _read(request)
-        except BadRequest as problem:
-            if problem.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
-                await _drain(request)
-            fields = {"audio": problem}
+        fields = await _read(request, max_files=1, max_bytes=MAX_UPLOAD_BYTES)
+        if isinstance(fields["audio"], list):
+            (fields["audio"],) = fields["audio"]
         form: SongForm = cls.model_construct(**fields)
         return form
 
 
-async def _read(request: Request) -> dict[str, Any]:
+class BatchForm(bentoml.IODescriptor):
+    """Songs to classify, as multipart/form-data with a field `audio` for each."""
+
+    audio: list[Path] = Field(description=f"Songs as POST /classify takes them, up to {MAX_BATCH_FILES}.")
+    model: str | None = _MODEL
+    top_k: int | None = _TOP_K
+
+    @classmethod
+    async def from_http_request(cls, request: Request, serde: Any) -> "BatchForm":  # noqa: ARG003 - BentoML's signature
+        """Return the form as `SongForm` does; a file that is too large is the service's to refuse."""
+        fields = await _read(request, max_files=MAX_BATCH_FILES, max_bytes=_MAX_BATCH_BYTES)
+        form: BatchForm = cls.model_construct(**fields)
+        return form
+
+
+async def song_bytes(file: UploadFile) -> bytes:
+    """Return what a file of a form holds; raise BadRequest if it is over the limit of one song."""
+    if (file.size or 0) > MAX_UPLOAD_BYTES:
+        raise _too_large(MAX_UPLOAD_BYTES)
+    return await file.read()
+
+
+async def _read(request: Request, *, max_files: int, max_bytes: int) -> dict[str, Any]:
+    """Return a form's fields, of which `audio` is a list of files or the BadRequest that says what is wrong."""
+    try:
+        return await _read_checked(request, max_files, max_bytes)
+    except BadRequest as problem:
+        if problem.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+            await _drain(request)
+        return {"audio": problem}
+
+
+async def _read_checked(request: Request, max_files: int, max_bytes: int) -> dict[str, Any]:
     if not request.headers.get("content-type", "").startswith("multipart/form-data"):
         raise BadRequest(
-            415, "Send the song as multipart/form-data, such as: curl -F audio=@song.mp3 ADDRESS/classify", "media type"
+            415,
+            f"Send songs as multipart/form-data, such as: curl -F audio=@song.mp3 ADDRESS{request.url.path}",
+            "media type",
         )
     stated_length = request.headers.get("content-length", "")
-    if stated_length.isdecimal() and int(stated_length) > MAX_UPLOAD_BYTES + _FORM_BYTES:
-        raise _too_large()
+    if stated_length.isdecimal() and int(stated_length) > max_bytes + _FORM_BYTES:
+        raise _too_large(max_bytes)
     try:
-        form = await _bounded(request).form(max_files=1, max_fields=10, max_part_size=_FIELD_BYTES)
+        form = await _bounded(request, max_bytes).form(max_files=max_files, max_fields=10, max_part_size=_FIELD_BYTES)
     except HTTPException as error:
         raise BadRequest(400, f"The form cannot be read: {error.detail}", "form") from error
-    audio = form.get("audio")
-    if not isinstance(audio, UploadFile):
+    files = [value for value in form.getlist("audio") if isinstance(value, UploadFile)]
+    if not files:
         raise BadRequest(
             400, "There is no file in the form's field 'audio'. Send one: curl -F audio=@song.mp3", "no file"
         )
-    if (audio.size or 0) > MAX_UPLOAD_BYTES:
-        raise _too_large()
     model = _value(form, "model")
     if not isinstance(model, str | None):
         raise BadRequest(400, "The field 'model' must be the name of a model. GET /models lists them.", "field")
     top_k = _value(form, "top_k")
     if isinstance(top_k, bool) or not (top_k is None or (isinstance(top_k, int) and top_k >= 1)):
         raise BadRequest(400, "The field 'top_k' must be a whole number, 1 or more.", "field")
-    return {"audio": audio, "model": model, "top_k": top_k}
+    return {"audio": files, "model": model, "top_k": top_k}
 
 
 def _value(form: FormData, name: str) -> Any:
@@ -94,16 +127,16 @@ def _value(form: FormData, name: str) -> Any:
         return text
 
 
-def _bounded(request: Request) -> Request:
-    """Return the request, to be read no further than the upload limit whatever length it states."""
+def _bounded(request: Request, max_bytes: int) -> Request:
+    """Return the request, to be read no further than a limit whatever length it states."""
     received = 0
 
     async def receive() -> Message:
         nonlocal received
         message = await request.receive()
         received += len(message.get("body", b""))
-        if received > MAX_UPLOAD_BYTES + _FORM_BYTES:
-            raise _too_large()
+        if received > max_bytes + _FORM_BYTES:
+            raise _too_large(max_bytes)
         return message
 
     return Request(request.scope, receive)
@@ -124,7 +157,5 @@ async def _drain(request: Request) -> None:
             return
 
 
-def _too_large() -> BadRequest:
-    return BadRequest(
-        413, f"The file is over the limit of {MAX_UPLOAD_BYTES / 1e6:g} MB. Send a smaller one.", "too large"
-    )
+def _too_large(max_bytes: int) -> BadRequest:
+    return BadRequest(413, f"What you send is over the limit of {max_bytes / 1e6:g} MB. Send less.", "too large")

@@ -8,6 +8,8 @@ from pydantic import TypeAdapter
 from inference.card import ModelCard
 from inference.classifier import Prediction
 
+Part = dict[str, Any]
+
 API_VERSION = "1"
 DESCRIPTION = """What genre is this song?
 
@@ -15,6 +17,8 @@ DESCRIPTION = """What genre is this song?
 
 `genre` is null where the model is not sure: where the greatest of the probabilities, `confidence`, is less than the
 `not_sure_below` of the model's card. So it should be for what is no music. The same holds for each of the `segments`.
+
+A header X-Request-ID, of up to 128 letters, digits and ._:/+=-, comes back with the answer and stands in the log.
 
 Every error is a JSON object with one field, `error`, that says what is wrong and what to do."""
 
@@ -32,6 +36,7 @@ ERRORS = {
     415: "The request is not multipart/form-data.",
     500: "A fault of the service.",
 }
+_ERROR = {"type": "object", "required": ["error"], "properties": {"error": {"type": "string"}}}
 _REFERENCE = "#/components/schemas/{model}"
 
 
@@ -42,27 +47,35 @@ def document(bentoml_document: Mapping[str, Any]) -> dict[str, Any]:
     # BentoML's own schema of the answer leaves out that the genre may be null.
     prediction = TypeAdapter(Prediction).json_schema(ref_template=_REFERENCE)
     definitions = models.pop("$defs") | prediction.pop("$defs")
-    answer = {"application/json": {"schema": prediction, "example": EXAMPLE_ANSWER}}
-    error_schema = {"type": "object", "required": ["error"], "properties": {"error": {"type": "string"}}}
     errors = {
-        status: {
-            "description": description,
-            "content": {"application/json": {"schema": {"$ref": _REFERENCE.format(model="Error")}}},
-        }
+        str(status): {"description": description, "content": _json({"$ref": _REFERENCE.format(model="Error")})}
         for status, description in ERRORS.items()
     }
+    batch = bentoml_document["paths"]["/classify_batch"]["post"]
+    several = {
+        "type": "array",
+        "items": {
+            "type": "object",
+            "description": "Of `prediction` and `error`, one is null.",
+            "required": ["name", "prediction", "error"],
+            "properties": {
+                "name": {"type": ["string", "null"]},
+                "prediction": {"anyOf": [prediction, {"type": "null"}]},
+                "error": {"type": ["string", "null"]},
+            },
+        },
+    }
+    example = [
+        {"name": "song.mp3", "prediction": EXAMPLE_ANSWER, "error": None},
+        {"name": "notes.txt", "prediction": None, "error": "The file is cut short, or not audio that can be read."},
+    ]
     return {
         **bentoml_document,
         "info": {"title": "Music genre classifier", "version": API_VERSION, "description": DESCRIPTION},
         "paths": {
             **bentoml_document["paths"],
-            "/classify": {
-                "post": classify
-                | {
-                    "summary": "Classify a song",
-                    "responses": {200: {"description": "The answer.", "content": answer}} | errors,
-                }
-            },
+            "/classify": {"post": classify | _answers("Classify a song", prediction, EXAMPLE_ANSWER, errors)},
+            "/classify_batch": {"post": batch | _answers("Classify several songs", several, example, errors)},
             "/models": {
                 "get": {
                     "summary": "List the models",
@@ -72,11 +85,21 @@ def document(bentoml_document: Mapping[str, Any]) -> dict[str, Any]:
                     "responses": {
                         "200": {
                             "description": "`models`, the cards; and `default`, the model used if none is named.",
-                            "content": {"application/json": {"schema": models}},
+                            "content": _json(models),
                         }
                     },
                 }
             },
         },
-        "components": {"schemas": bentoml_document["components"]["schemas"] | definitions | {"Error": error_schema}},
+        "components": {"schemas": bentoml_document["components"]["schemas"] | definitions | {"Error": _ERROR}},
     }
+
+
+def _answers(summary: str, schema: Part, example: Any, errors: Part) -> Part:
+    """Return what BentoML's description of an operation lacks."""
+    answer = {"description": "The answer.", "content": _json(schema, example=example)}
+    return {"summary": summary, "responses": {"200": answer} | errors}
+
+
+def _json(schema: Part, **more: Any) -> Part:
+    return {"application/json": {"schema": schema, **more}}

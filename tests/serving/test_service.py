@@ -123,6 +123,10 @@ def test_it_documents_itself(server: Server) -> None:
     assert list(example) == list(classify(server, SONG).json())
     assert {"400", "413", "415"} <= set(classify_post["responses"])
     assert "get" in document["paths"]["/models"]
+    batch_post = document["paths"]["/classify_batch"]["post"]
+    assert {"200", "400", "413", "415"} <= set(batch_post["responses"])
+    batch_example = batch_post["responses"]["200"]["content"]["application/json"]["example"]
+    assert list(batch_example[0]) == list(classify_batch(server, ("a.mp3", SONG)).json()[0])
     answer = classify_post["responses"]["200"]["content"]["application/json"]["schema"]
     for schema in (answer, document["components"]["schemas"]["Segment"]):
         assert [kind["type"] for kind in schema["properties"]["genre"]["anyOf"]] == ["string", "null"]
@@ -304,6 +308,53 @@ class TestOverTheLimit:
         song = encode(music(45, 44_100), 44_100, "wav")
         assert 7_900_000 < len(song) < 8_000_000
         assert classify(server, song).status_code == 200
+
+
+def classify_batch(server: Server, *files: tuple[str, bytes], **fields: str) -> requests.Response:
+    return requests.post(
+        f"{server.url}/classify_batch", files=[("audio", file) for file in files], data=fields, timeout=60
+    )
+
+
+def test_several_songs_are_answered_in_order_each_with_its_own_result_or_error(server: Server) -> None:
+    other = encode(music(12), 22_050, "flac")
+    response = classify_batch(
+        server,
+        ("a.mp3", SONG),
+        ("b.txt", b"no audio"),
+        ("large.wav", bytes(8_000_001)),
+        ("c.flac", other),
+        model="gtzan-svm",
+        top_k="2",
+    )
+    assert response.status_code == 200
+    first, broken, large, last = response.json()
+    for answer, name, song in ((first, "a.mp3", SONG), (last, "c.flac", other)):
+        alone = classify(server, song, model="gtzan-svm", top_k="2").json()
+        assert answer == {"name": name, "prediction": alone, "error": None}
+    assert (broken["name"], broken["prediction"]) == ("b.txt", None)
+    assert "not audio" in broken["error"]
+    assert (large["name"], large["prediction"]) == ("large.wav", None)
+    assert "over the limit of 8 MB" in large["error"]
+    line = logged(server, response.headers["x-request-id"])
+    assert (line["model"], line["songs"], line["failed"]) == ("gtzan-svm", 4, 2)
+
+
+@pytest.mark.parametrize(
+    ("files", "fields", "status", "message"),
+    [
+        ([("a.txt", b"x")] * 33, {}, 400, "Maximum number of files is 32"),
+        ([], {"model": "gtzan-svm"}, 415, "ADDRESS/classify_batch"),
+        ([("a.mp3", SONG)], {"model": "none"}, 400, "There is no model of that name"),
+        ([("a.wav", bytes(7_000_000))] * 5, {}, 413, "over the limit of 32 MB"),
+    ],
+)
+def test_a_batch_that_makes_no_sense_gets_one_error(
+    files: list[tuple[str, bytes]], fields: dict[str, str], status: int, message: str, server: Server
+) -> None:
+    response = classify_batch(server, *files, **fields)
+    assert response.status_code == status
+    assert message in error_of(response)
 
 
 def logged(server: Server, request_id: str) -> dict[str, Any]:
