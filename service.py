@@ -14,12 +14,13 @@ from dataclasses import asdict, dataclass, replace
 from itertools import islice
 from pathlib import Path
 from time import perf_counter
-from typing import Any, TypeVar, cast
+from typing import Annotated, Any, TypeVar, cast
 
 import anyio.to_thread
 import bentoml
 from _bentoml_sdk.io_models import IORootModel
 from bentoml import Service
+from bentoml.validators import ContentType
 from starlette.applications import Starlette
 from starlette.datastructures import UploadFile
 from starlette.requests import Request
@@ -32,11 +33,13 @@ from features.windows import SongWindows, song_windows
 from inference.bundle import MODELS, UnknownModel, find_card, list_cards, load_bundle
 from inference.card import ModelCard
 from inference.classifier import GenreClassifier, Prediction
+from inference.explanation import explain
 from serving import openapi
 from serving.errors import BadRequest, JsonErrors
-from serving.form import BatchForm, SongForm, song_bytes
+from serving.form import BatchForm, ClassifyForm, SongForm, song_bytes
 from serving.logs import RequestLog, log_with_request, write_json_lines
 from serving.metrics import Metrics
+from serving.picture import draw_explanation
 
 MODELS_FOLDER = Path(os.environ.get("GENRE_MODELS", MODELS))
 
@@ -107,7 +110,7 @@ class GenreService:
         self.cards = list_cards(MODELS_FOLDER)
         self.classifiers = {name: GenreClassifier(load_bundle(MODELS_FOLDER / name)) for name in self.cards}
 
-    @bentoml.api(input_spec=SongForm, output_spec=Answer)
+    @bentoml.api(input_spec=ClassifyForm, output_spec=Answer)
     async def classify(
         self, audio: UploadFile | BadRequest, model: str | None = None, top_k: int | None = None
     ) -> Prediction | JSONResponse:
@@ -145,17 +148,36 @@ class GenreService:
         log_with_request(model=card.name, songs=len(songs), failed=sum(answer.error is not None for answer in answers))
         return answers
 
+    @bentoml.api(input_spec=SongForm)
+    async def explain(
+        self, audio: UploadFile | BadRequest, model: str | None = None
+    ) -> Annotated[bytes, ContentType("image/png")]:
+        """Return a picture of a song: its spectrogram, what in it speaks for the genre, and the genre of each part."""
+        try:
+            card = self._card(model)
+            song = await self._windows(_checked(audio), card)
+        except BadRequest as problem:
+            # BentoML sends a response as it is, which this type does not say.
+            return cast(bytes, problem.response())
+        classifier = self.classifiers[card.name]
+        explanation = await anyio.to_thread.run_sync(explain, classifier, song)
+        log_with_request(model=card.name, genre=explanation.prediction.genre, audio_seconds=song.duration_seconds)
+        return await anyio.to_thread.run_sync(draw_explanation, explanation, song, card.mel, card.genres)
+
     def _card(self, model: str | None) -> ModelCard:
         try:
             return find_card(model, self.cards)
         except UnknownModel as error:
             raise BadRequest(400, str(error), "unknown model") from error
 
-    async def _classify(self, audio: UploadFile, card: ModelCard, top_k: int | None) -> Prediction:
+    async def _windows(self, audio: UploadFile, card: ModelCard) -> SongWindows:
         features = await self.mel_features.to_async.windows(audio=await song_bytes(audio), mel=asdict(card.mel))
         if "error" in features:
             raise BadRequest(400, features["error"], "unreadable audio")
-        song = SongWindows(**features)
+        return SongWindows(**features)
+
+    async def _classify(self, audio: UploadFile, card: ModelCard, top_k: int | None) -> Prediction:
+        song = await self._windows(audio, card)
         began = perf_counter()
         prediction = await anyio.to_thread.run_sync(self.classifiers[card.name].predict, song)
         self.metrics.count_prediction(song, prediction, perf_counter() - began)

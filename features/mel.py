@@ -86,6 +86,11 @@ def log_mel(samples: NDArray[np.float32], sample_rate_hz: int, settings: MelSett
     return np.maximum(decibels, np.float32(-TOP_DB))
 
 
+def mel_frequencies(settings: MelSettings) -> NDArray[np.float64]:
+    """Return the centre of each mel band in Hz, shape (n_mels,), lowest band first."""
+    return _edges_hz(settings)[1:-1]
+
+
 @lru_cache(maxsize=16)
 def _hann(length: int) -> NDArray[np.float32]:
     """Return a periodic Hann window, shape (length,)."""
@@ -101,7 +106,7 @@ def _mel_filters(
     That area, and the spacing, are Slaney's (Auditory Toolbox, 1998), as librosa has them. The weights also undo what
     a longer window (power) and a finer Fourier transform (bins per band) add at rates other than the settings' own.
     """
-    edges_hz = _mel_to_hz(np.linspace(_hz_to_mel(settings.fmin_hz), _hz_to_mel(settings.fmax_hz), settings.n_mels + 2))
+    edges_hz = _edges_hz(settings)
     bins_hz = np.fft.rfftfreq(fft_size, 1 / sample_rate_hz)
     low, centre, high = edges_hz[:-2, None], edges_hz[1:-1, None], edges_hz[2:, None]
     rising = (bins_hz - low) / (centre - low)
@@ -109,6 +114,11 @@ def _mel_filters(
     triangles = np.maximum(0, np.minimum(rising, falling)) * 2 / (high - low)
     scale = (settings.n_fft / window_length) ** 2 * (window_length / fft_size)
     return scipy.sparse.csr_array((triangles * scale).astype(np.float32))
+
+
+def _edges_hz(settings: MelSettings) -> NDArray[np.float64]:
+    """Return where each mel band begins and, two further on, ends, shape (n_mels + 2,)."""
+    return _mel_to_hz(np.linspace(_hz_to_mel(settings.fmin_hz), _hz_to_mel(settings.fmax_hz), settings.n_mels + 2))
 
 
 # Slaney's mel scale: linear below 1 kHz, then 27 steps for each factor of 6.4.

@@ -32,13 +32,12 @@ _TOP_K = Field(None, ge=1, description="Answer with the probabilities of only so
 
 
 class SongForm(bentoml.IODescriptor):
-    """A song to classify, as multipart/form-data."""
+    """A song, as multipart/form-data."""
 
     audio: Path = Field(
         description="A song of 1 second or more: WAV, AIFF, FLAC, MP3, Ogg, Opus, M4A, WMA, WebM or video."
     )
     model: str | None = _MODEL
-    top_k: int | None = _TOP_K
 
     @classmethod
     async def from_http_request(cls, request: Request, serde: Any) -> "SongForm":  # noqa: ARG003 - BentoML's signature
@@ -50,12 +49,18 @@ class SongForm(bentoml.IODescriptor):
         fields = await _read(request, max_files=1, max_bytes=MAX_UPLOAD_BYTES)
         if isinstance(fields["audio"], list):
             (fields["audio"],) = fields["audio"]
-        form: SongForm = cls.model_construct(**fields)
+        form: SongForm = cls.model_construct(**{name: fields.get(name) for name in cls.model_fields})
         return form
 
 
+class ClassifyForm(SongForm):
+    """A song to classify."""
+
+    top_k: int | None = _TOP_K
+
+
 class BatchForm(bentoml.IODescriptor):
-    """Songs to classify, as multipart/form-data with a field `audio` for each."""
+    """Songs to classify, with a field `audio` for each."""
 
     audio: list[Path] = Field(description=f"Songs as POST /classify takes them, up to {MAX_BATCH_FILES}.")
     model: str | None = _MODEL

@@ -52,6 +52,12 @@ def document(bentoml_document: Mapping[str, Any]) -> dict[str, Any]:
         for status, description in ERRORS.items()
     }
     batch = bentoml_document["paths"]["/classify_batch"]["post"]
+    explain = bentoml_document["paths"]["/explain"]["post"]
+    picture = {
+        "description": "The picture.",
+        "content": {"image/png": {"schema": {"type": "string", "format": "binary"}}},
+    }
+    explain = explain | {"summary": "Draw why", "responses": {"200": picture} | errors}
     several = {
         "type": "array",
         "items": {
@@ -75,6 +81,7 @@ def document(bentoml_document: Mapping[str, Any]) -> dict[str, Any]:
         "paths": {
             **bentoml_document["paths"],
             "/classify": {"post": classify | _answers("Classify a song", prediction, EXAMPLE_ANSWER, errors)},
+            "/explain": {"post": explain},
             "/classify_batch": {"post": batch | _answers("Classify several songs", several, example, errors)},
             "/models": {
                 "get": {

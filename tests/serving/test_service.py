@@ -1,6 +1,7 @@
 """The service over HTTP: a real server process, real files, and clients that mean harm."""
 
 import http.client
+import io
 import json
 import os
 import re
@@ -18,6 +19,7 @@ import bentoml
 import numpy as np
 import pytest
 import requests
+from PIL import Image
 from prometheus_client.parser import text_string_to_metric_families
 
 from inference.bundle import MODELS, list_cards, load_bundle
@@ -123,6 +125,7 @@ def test_it_documents_itself(server: Server) -> None:
     assert list(example) == list(classify(server, SONG).json())
     assert {"400", "413", "415"} <= set(classify_post["responses"])
     assert "get" in document["paths"]["/models"]
+    assert "image/png" in document["paths"]["/explain"]["post"]["responses"]["200"]["content"]
     batch_post = document["paths"]["/classify_batch"]["post"]
     assert {"200", "400", "413", "415"} <= set(batch_post["responses"])
     batch_example = batch_post["responses"]["200"]["content"]["application/json"]["example"]
@@ -355,6 +358,36 @@ def test_a_batch_that_makes_no_sense_gets_one_error(
     response = classify_batch(server, *files, **fields)
     assert response.status_code == status
     assert message in error_of(response)
+
+
+def explain(server: Server, audio: bytes, **fields: str) -> requests.Response:
+    return requests.post(f"{server.url}/explain", files={"audio": ("song", audio)}, data=fields, timeout=60)
+
+
+@pytest.mark.parametrize("model", ["gtzan-best", "gtzan-cnn", "fma-small-knn"])
+@pytest.mark.parametrize("seconds", [2, 35])
+def test_a_song_is_explained_by_a_picture(seconds: int, model: str, server: Server) -> None:
+    song = encode(music(seconds), 44_100, "mp3")
+    response = explain(server, song, model=model)
+    assert (response.status_code, response.headers["content-type"]) == (200, "image/png")
+    picture = Image.open(io.BytesIO(response.content)).convert("RGB")
+    assert picture.size == (1032, 384)
+    spectrogram = np.asarray(picture.crop((56, 52, 1016, 308)), int)
+    # Music, not one grey; and here and there a tint.
+    assert spectrogram.std() > 20
+    assert (spectrogram[..., 0] != spectrogram[..., 2]).any()
+    assert explain(server, song, model=model).content == response.content
+    assert logged(server, response.headers["x-request-id"])["model"] == model
+
+
+def test_what_cannot_be_explained_is_refused_as_everywhere(server: Server) -> None:
+    for response, message in (
+        (explain(server, b"no audio"), "not audio"),
+        (explain(server, SONG, model="none"), "There is no model of that name"),
+        (requests.post(f"{server.url}/explain", files={"model": b"x"}, timeout=60), "no file in the form's field"),
+    ):
+        assert response.status_code == 400
+        assert message in error_of(response)
 
 
 def logged(server: Server, request_id: str) -> dict[str, Any]:
