@@ -5,10 +5,9 @@
 
 Two BentoML services, each in its own process: MelFeatures turns audio into log-mel windows, GenreService faces the
 network and runs the models on them. Settings, from the environment: GENRE_MODELS, a folder of bundles to serve in
-place of the shipped ones, GENRE_MAX_UPLOAD_MB (50, of a song), and GENRE_MAX_BATCH_FILES (32).
+place of the shipped ones, and the limits in `serving/limits.py`.
 """
 
-import asyncio
 import os
 from dataclasses import asdict, dataclass, replace
 from itertools import islice
@@ -16,6 +15,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import Annotated, Any, TypeVar, cast
 
+import aiohttp
 import anyio.to_thread
 import bentoml
 from _bentoml_sdk.io_models import IORootModel
@@ -29,14 +29,16 @@ from starlette.routing import Route
 
 from features.audio import UnreadableAudio
 from features.mel import MelSettings
-from features.windows import SongWindows, song_windows
+from features.windows import SongWindows, TooLong, song_windows
 from inference.bundle import MODELS, UnknownModel, find_card, list_cards, load_bundle
 from inference.card import ModelCard
 from inference.classifier import GenreClassifier, Prediction
 from inference.explanation import explain
 from serving import openapi
+from serving.admission import Admission, Turns
 from serving.errors import BadRequest, JsonErrors
 from serving.form import BatchForm, ClassifyForm, SongForm, song_bytes
+from serving.limits import LIMITS
 from serving.logs import RequestLog, log_with_request, write_json_lines
 from serving.metrics import Metrics
 from serving.picture import draw_explanation
@@ -49,9 +51,11 @@ Audio = TypeVar("Audio")
 
 # serving.logs has what replaces BentoML's own log of requests.
 NO_ACCESS_LOG = {"access": {"enabled": False}}
+# A request has its own limits for being received, waiting and being worked on, told apart in its answer.
+TRAFFIC = {"timeout": 4 * LIMITS.seconds}
 
 
-@bentoml.service(runner_connection=ONE_SESSION, threads=os.cpu_count() or 1, logging=NO_ACCESS_LOG)
+@bentoml.service(runner_connection=ONE_SESSION, threads=LIMITS.songs, traffic=TRAFFIC, logging=NO_ACCESS_LOG)
 class MelFeatures:
     """The feature runner: audio in, log-mel windows out."""
 
@@ -60,12 +64,13 @@ class MelFeatures:
 
     @bentoml.api
     def windows(self, audio: bytes, mel: dict[str, Any]) -> dict[str, Any]:
-        """Return the fields of SongWindows, or `error`: BentoML would bury an exception's message."""
+        """Return the fields of SongWindows, or those of a BadRequest: BentoML would bury an exception's message."""
         try:
-            song = song_windows(audio, MelSettings(**mel))
+            return vars(song_windows(audio, MelSettings(**mel), LIMITS.song_seconds))
         except UnreadableAudio as error:
-            return {"error": str(error)}
-        return vars(song)
+            return {"status": 400, "message": str(error), "reason": "unreadable audio"}
+        except TooLong as error:
+            return {"status": 413, "message": str(error), "reason": "too long"}
 
 
 @dataclass(frozen=True)
@@ -98,7 +103,7 @@ async def describe(_: Request) -> JSONResponse:
 
 
 @bentoml.asgi_app(Starlette(routes=[Route("/models", list_models), Route("/docs.json", describe)]))
-@bentoml.service(runner_connection=ONE_SESSION, logging=NO_ACCESS_LOG)
+@bentoml.service(runner_connection=ONE_SESSION, traffic=TRAFFIC, logging=NO_ACCESS_LOG)
 class GenreService:
     """The HTTP face, and the models."""
 
@@ -107,6 +112,7 @@ class GenreService:
     def __init__(self) -> None:
         write_json_lines()
         self.metrics = Metrics()
+        self.turns = Turns()
         self.cards = list_cards(MODELS_FOLDER)
         self.classifiers = {name: GenreClassifier(load_bundle(MODELS_FOLDER / name)) for name in self.cards}
 
@@ -133,18 +139,8 @@ class GenreService:
             songs, card = _checked(audio), self._card(model)
         except BadRequest as problem:
             return problem.response()
-        # No more than can be worked on, so that other clients' songs find their turn.
-        turns = asyncio.Semaphore(os.cpu_count() or 1)
-
-        async def answer(song: UploadFile) -> SongAnswer:
-            async with turns:
-                try:
-                    return SongAnswer(song.filename, await self._classify(song, card, top_k), None)
-                except BadRequest as problem:
-                    self.metrics.count_rejection(problem.reason)
-                    return SongAnswer(song.filename, None, str(problem))
-
-        answers = await asyncio.gather(*map(answer, songs))
+        # One after the other, so that other clients' songs find their turns.
+        answers = [await self._answer(song, card, top_k) for song in songs]
         log_with_request(model=card.name, songs=len(songs), failed=sum(answer.error is not None for answer in answers))
         return answers
 
@@ -154,15 +150,23 @@ class GenreService:
     ) -> Annotated[bytes, ContentType("image/png")]:
         """Return a picture of a song: its spectrogram, what in it speaks for the genre, and the genre of each part."""
         try:
-            card = self._card(model)
-            song = await self._windows(_checked(audio), card)
+            file, card = _checked(audio), self._card(model)
+            async with self.turns.song(file.size or 0):
+                song = await self._windows(file, card)
+                explanation = await anyio.to_thread.run_sync(explain, self.classifiers[card.name], song)
+                picture = await anyio.to_thread.run_sync(draw_explanation, explanation, song, card.mel, card.genres)
         except BadRequest as problem:
             # BentoML sends a response as it is, which this type does not say.
             return cast(bytes, problem.response())
-        classifier = self.classifiers[card.name]
-        explanation = await anyio.to_thread.run_sync(explain, classifier, song)
         log_with_request(model=card.name, genre=explanation.prediction.genre, audio_seconds=song.duration_seconds)
-        return await anyio.to_thread.run_sync(draw_explanation, explanation, song, card.mel, card.genres)
+        return picture
+
+    async def _answer(self, song: UploadFile, card: ModelCard, top_k: int | None) -> SongAnswer:
+        try:
+            return SongAnswer(song.filename, await self._classify(song, card, top_k), None)
+        except BadRequest as problem:
+            self.metrics.count_rejection(problem.reason)
+            return SongAnswer(song.filename, None, str(problem))
 
     def _card(self, model: str | None) -> ModelCard:
         try:
@@ -171,15 +175,21 @@ class GenreService:
             raise BadRequest(400, str(error), "unknown model") from error
 
     async def _windows(self, audio: UploadFile, card: ModelCard) -> SongWindows:
-        features = await self.mel_features.to_async.windows(audio=await song_bytes(audio), mel=asdict(card.mel))
-        if "error" in features:
-            raise BadRequest(400, features["error"], "unreadable audio")
+        question = {"audio": await song_bytes(audio), "mel": asdict(card.mel)}
+        try:
+            features = await self.mel_features.to_async.windows(**question)
+        except aiohttp.ClientConnectionError:
+            # The connection had been idle and was being closed, or the process has gone: the next one is another.
+            features = await self.mel_features.to_async.windows(**question)
+        if "reason" in features:
+            raise BadRequest(**features)
         return SongWindows(**features)
 
     async def _classify(self, audio: UploadFile, card: ModelCard, top_k: int | None) -> Prediction:
-        song = await self._windows(audio, card)
-        began = perf_counter()
-        prediction = await anyio.to_thread.run_sync(self.classifiers[card.name].predict, song)
+        async with self.turns.song(audio.size or 0):
+            song = await self._windows(audio, card)
+            began = perf_counter()
+            prediction = await anyio.to_thread.run_sync(self.classifiers[card.name].predict, song)
         self.metrics.count_prediction(song, prediction, perf_counter() - began)
         return replace(prediction, probabilities=dict(islice(prediction.probabilities.items(), top_k)))
 
@@ -194,4 +204,5 @@ def _checked(audio: Audio | BadRequest) -> Audio:
 # BentoML's decorator has made a Service of the class, which its types do not say.
 SERVICE = cast(Service[Any], GenreService)
 SERVICE.add_asgi_middleware(RequestLog)
+SERVICE.add_asgi_middleware(Admission)
 SERVICE.add_asgi_middleware(JsonErrors)

@@ -1,5 +1,6 @@
 """A song as the windows that models take: clips of 30 seconds, each scaled by itself and cut into windows."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,10 @@ from features.audio import UnreadableAudio, open_audio
 from features.mel import MelSettings, log_mel
 
 SHORTEST_SECONDS = 1.0
+
+
+class TooLong(ValueError):
+    """Sound that is longer than the caller wants; the message says what to do."""
 
 
 @dataclass(frozen=True)
@@ -47,9 +52,9 @@ class SongWindows:
     mel_seconds: float
 
 
-def song_windows(source: Path | str | bytes, settings: MelSettings) -> SongWindows:
+def song_windows(source: Path | str | bytes, settings: MelSettings, longest_seconds: float = math.inf) -> SongWindows:
     """Return the windows of an audio file, given as its path or its bytes; raises as `song_clips`."""
-    song = song_clips(source, settings)
+    song = song_clips(source, settings, longest_seconds)
     windows = [cut_windows(clip, settings) for clip in song.clips]
     start_seconds = [
         number * settings.clip_seconds + _window_starts(clip.shape[1], settings) * settings.frame_seconds
@@ -66,13 +71,14 @@ def song_windows(source: Path | str | bytes, settings: MelSettings) -> SongWindo
     )
 
 
-def song_clips(source: Path | str | bytes, settings: MelSettings) -> SongClips:
+def song_clips(source: Path | str | bytes, settings: MelSettings, longest_seconds: float = math.inf) -> SongClips:
     """Return the scaled log-mel spectrograms of an audio file, given as its path or its bytes.
 
     The song is cut into consecutive clips of `settings.clip_seconds`. What remains at the end becomes a clip of its
     own if it fills a window, or if the song has no other clip; else it is left out. Never more than one clip is held
     as sound, however long the file. Raises UnreadableAudio if the file is not sound, damaged, or under one second
-    long, and OSError if the path cannot be opened.
+    long, TooLong as soon as more than `longest_seconds` of it have been decoded, and OSError if the path cannot be
+    opened.
     """
     began = perf_counter()
     mel_seconds = 0.0
@@ -82,6 +88,8 @@ def song_clips(source: Path | str | bytes, settings: MelSettings) -> SongClips:
         samples = 0
         for clip in _cut_sound(sound.blocks, round(settings.clip_seconds * rate)):
             samples += len(clip)
+            if samples > longest_seconds * rate:
+                raise TooLong(f"The song is longer than {longest_seconds / 60:g} minutes. Send a part of it.")
             if samples < SHORTEST_SECONDS * rate:
                 break
             if len(clip) >= settings.window_seconds * rate or not clips:

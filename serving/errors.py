@@ -8,6 +8,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from serving.logs import log_with_request
 
+_UNREAD = {HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.REQUEST_TIMEOUT}
+_PASSING = {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE}
+_RETRY_SECONDS = 5
 _PICKLE = "application/vnd.bentoml+pickle"
 
 
@@ -20,9 +23,13 @@ class BadRequest(Exception):
         self.reason = reason
 
     def response(self) -> JSONResponse:
-        """Return the answer; a client that is told it sends too much is not listened to any longer."""
+        """Return the answer; a client whose song is not read to its end is not listened to any longer."""
         log_with_request(reason=self.reason)
-        headers = {"connection": "close"} if self.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE else None
+        headers = {}
+        if self.status in _UNREAD:
+            headers["connection"] = "close"
+        if self.status in _PASSING:
+            headers["retry-after"] = str(_RETRY_SECONDS)
         return JSONResponse({"error": str(self)}, self.status, headers)
 
 

@@ -1,7 +1,7 @@
 """The forms that songs come in, read with bounds and checked before anything is computed."""
 
+import asyncio
 import json
-import os
 import time
 from http import HTTPStatus
 from pathlib import Path
@@ -15,17 +15,14 @@ from starlette.requests import Request
 from starlette.types import Message
 
 from serving.errors import BadRequest
+from serving.limits import LIMITS
 
-MAX_UPLOAD_BYTES = int(float(os.environ.get("GENRE_MAX_UPLOAD_MB", "50")) * 1_000_000)
-MAX_BATCH_FILES = int(os.environ.get("GENRE_MAX_BATCH_FILES", "32"))
-# What one request may bring, in as many files as it likes.
-_MAX_BATCH_BYTES = 4 * MAX_UPLOAD_BYTES
 # The form around the songs: boundaries, headers and the other fields.
 _FORM_BYTES = 100_000
 _FIELD_BYTES = 1024
 # How far a client that sends too much is listened to, so that it gets to read the answer.
 _DRAIN_SECONDS = 1.0
-_DRAIN_BYTES = 4 * MAX_UPLOAD_BYTES
+_DRAIN_BYTES = LIMITS.batch_bytes
 
 _MODEL = Field(None, description="Name of the model, from GET /models.", examples=["gtzan-svm"])
 _TOP_K = Field(None, ge=1, description="Answer with the probabilities of only so many genres.", examples=[3])
@@ -46,7 +43,7 @@ class SongForm(bentoml.IODescriptor):
         BentoML's own reading would fetch the address, or open the path, that a client sends in place of a file, takes
         uploads of any size, and answers what it cannot read with an error of another shape.
         """
-        fields = await _read(request, max_files=1, max_bytes=MAX_UPLOAD_BYTES)
+        fields = await _read(request, max_files=1, max_bytes=LIMITS.upload_bytes)
         if isinstance(fields["audio"], list):
             (fields["audio"],) = fields["audio"]
         form: SongForm = cls.model_construct(**{name: fields.get(name) for name in cls.model_fields})
@@ -62,33 +59,36 @@ class ClassifyForm(SongForm):
 class BatchForm(bentoml.IODescriptor):
     """Songs to classify, with a field `audio` for each."""
 
-    audio: list[Path] = Field(description=f"Songs as POST /classify takes them, up to {MAX_BATCH_FILES}.")
+    audio: list[Path] = Field(description=f"Songs as POST /classify takes them, up to {LIMITS.batch_files}.")
     model: str | None = _MODEL
     top_k: int | None = _TOP_K
 
     @classmethod
     async def from_http_request(cls, request: Request, serde: Any) -> "BatchForm":  # noqa: ARG003 - BentoML's signature
         """Return the form as `SongForm` does; a file that is too large is the service's to refuse."""
-        fields = await _read(request, max_files=MAX_BATCH_FILES, max_bytes=_MAX_BATCH_BYTES)
+        fields = await _read(request, max_files=LIMITS.batch_files, max_bytes=LIMITS.batch_bytes)
         form: BatchForm = cls.model_construct(**fields)
         return form
 
 
 async def song_bytes(file: UploadFile) -> bytes:
     """Return what a file of a form holds; raise BadRequest if it is over the limit of one song."""
-    if (file.size or 0) > MAX_UPLOAD_BYTES:
-        raise _too_large(MAX_UPLOAD_BYTES)
+    if (file.size or 0) > LIMITS.upload_bytes:
+        raise _too_large(LIMITS.upload_bytes)
     return await file.read()
 
 
 async def _read(request: Request, *, max_files: int, max_bytes: int) -> dict[str, Any]:
     """Return a form's fields, of which `audio` is a list of files or the BadRequest that says what is wrong."""
     try:
-        return await _read_checked(request, max_files, max_bytes)
+        async with asyncio.timeout(LIMITS.seconds):
+            return await _read_checked(request, max_files, max_bytes)
     except BadRequest as problem:
         if problem.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
-            await _drain(request)
+            await drain(request)
         return {"audio": problem}
+    except TimeoutError:
+        return {"audio": BadRequest(408, "The song takes too long to arrive. Send it again, or a smaller one.", "slow")}
 
 
 async def _read_checked(request: Request, max_files: int, max_bytes: int) -> dict[str, Any]:
@@ -147,7 +147,7 @@ def _bounded(request: Request, max_bytes: int) -> Request:
     return Request(request.scope, receive)
 
 
-async def _drain(request: Request) -> None:
+async def drain(request: Request) -> None:
     """Throw away what the client sends for a while, unless it waits to be asked for it.
 
     Most clients read no answer before they have sent all they have.

@@ -32,9 +32,13 @@ EXAMPLE_ANSWER = {
 }
 ERRORS = {
     400: "No song, no sound in it, a damaged file, under a second, an unknown model, a field of the wrong kind.",
-    413: "The file is over the upload limit.",
+    408: "The song takes too long to arrive.",
+    413: "The file is over the upload limit, or the song too long.",
     415: "The request is not multipart/form-data.",
+    429: "Too many requests at once; Retry-After says in how many seconds to come back.",
     500: "A fault of the service.",
+    503: "The song's turn did not come in time; Retry-After says in how many seconds to come back.",
+    504: "The song takes too long to analyse.",
 }
 _ERROR = {"type": "object", "required": ["error"], "properties": {"error": {"type": "string"}}}
 _REFERENCE = "#/components/schemas/{model}"

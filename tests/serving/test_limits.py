@@ -1,0 +1,129 @@
+"""The service at its limits: too much, too long, too slow and too many, while others are answered."""
+
+import asyncio
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from urllib.parse import urlsplit
+
+import pytest
+import requests
+
+from serving import admission
+from serving.admission import Turns
+from serving.errors import BadRequest
+from serving.limits import LIMITS
+from tests.serving.server import ROOT, Server, serve
+from tests.sounds import encode, music
+
+SONG = encode(music(30), 44_100, "mp3")
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    log = tmp_path_factory.mktemp("server") / "log"
+    limits = {"GENRE_MAX_REQUESTS": "4", "GENRE_MAX_SONG_MINUTES": "2", "GENRE_MAX_SECONDS": "10"}
+    with serve("service:GenreService", ROOT, log, **limits) as server:
+        yield server
+
+
+def classify(server: Server, audio: bytes) -> requests.Response:
+    return requests.post(f"{server.url}/classify", files={"audio": ("song", audio)}, timeout=60)
+
+
+@pytest.mark.parametrize("suffix", ["flac", "m4a"])
+def test_a_song_that_is_too_long_is_refused(suffix: str, server: Server) -> None:
+    response = classify(server, encode(music(150), 44_100, suffix))
+    assert response.status_code == 413
+    assert response.json() == {"error": "The song is longer than 2 minutes. Send a part of it."}
+    assert classify(server, encode(music(115), 44_100, suffix)).status_code == 200
+
+
+def test_too_many_at_once_are_told_to_come_back_while_the_others_are_answered(server: Server) -> None:
+    with ThreadPoolExecutor(40) as pool:
+        waiting = [pool.submit(classify, server, SONG) for _ in range(40)]
+        health = [requests.get(f"{server.url}/{path}", timeout=10).status_code for path in ("livez", "readyz")]
+        responses = [future.result() for future in waiting]
+    assert health == [200, 200]
+    statuses = Counter(response.status_code for response in responses)
+    assert set(statuses) == {200, 429}
+    assert statuses[200] >= 4
+    for response in responses:
+        if response.status_code == 429:
+            assert "Send this one again in a few seconds" in response.json()["error"]
+            assert int(response.headers["retry-after"]) > 0
+    assert classify(server, SONG).status_code == 200
+
+
+def test_a_song_that_arrives_too_slowly_is_given_up(server: Server) -> None:
+    address = urlsplit(server.url)
+    with socket.create_connection((address.hostname, address.port), timeout=60) as client:
+        head = "POST /classify HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=b\r\n"
+        client.sendall(f"{head}Content-Length: 1000\r\n\r\n--b\r\n".encode())
+        began = time.monotonic()
+        # With others while it waits.
+        assert classify(server, SONG).status_code == 200
+        answer = client.makefile("rb").read()
+        assert time.monotonic() - began > 9
+    assert answer.startswith(b"HTTP/1.1 408 ")
+    assert b"takes too long to arrive" in answer
+
+
+def test_a_song_that_takes_too_long_is_given_up(tmp_path_factory: pytest.TempPathFactory) -> None:
+    log = tmp_path_factory.mktemp("hasty") / "log"
+    with serve("service:GenreService", ROOT, log, GENRE_MAX_SECONDS="0.2") as hasty:
+        response = classify(hasty, encode(music(1200), 44_100, "mp3"))
+        assert response.status_code == 504
+        assert "takes too long" in response.json()["error"]
+
+
+@pytest.mark.parametrize("value", ["fast", "-1", "nan", "inf"])
+def test_a_limit_that_makes_no_sense_is_named_before_anything_starts(value: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", "import service"],
+        cwd=ROOT,
+        env=os.environ | {"GENRE_MAX_SECONDS": value},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert f"GENRE_MAX_SECONDS must be a number, 0.1 or more, not {value!r}." in done.stderr
+
+
+def test_a_turn_is_kept_free_of_large_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(admission, "LIMITS", replace(LIMITS, songs=3, seconds=0.5))
+
+    async def scene() -> list[int]:
+        turns, go_home = Turns(), asyncio.Event()
+        began: list[int] = []
+
+        async def work(size: int) -> int:
+            try:
+                async with turns.song(size):
+                    began.append(size)
+                    await go_home.wait()
+            except BadRequest as problem:
+                return problem.status
+            return 200
+
+        large = [asyncio.create_task(work(20_000_000)) for _ in range(3)]
+        await asyncio.sleep(0.1)
+        small = asyncio.create_task(work(1000))
+        await asyncio.sleep(0.1)
+        assert began == [20_000_000, 20_000_000, 1000]
+        statuses = [await task for task in (large[2], *large[:2], small)]
+        # Those who left have given their turns back.
+        began.clear()
+        go_home.set()
+        assert await asyncio.gather(*(work(size) for size in (1, 20_000_000, 2, 20_000_000))) == [200] * 4
+        return statuses
+
+    # The third large one waited in vain; the others had their turns, and did not use them in time.
+    assert asyncio.run(scene()) == [503, 504, 504, 504]
