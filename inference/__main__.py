@@ -15,7 +15,7 @@ def main() -> int:
     """Print one JSON object a song; return 1 if a song could not be read, 2 for a model that cannot be used."""
     parser = argparse.ArgumentParser(prog="python -m inference", description=__doc__)
     parser.add_argument("songs", nargs="+", type=Path, metavar="SONG")
-    parser.add_argument("--model", help="name of the bundle; default: the best on validation")
+    parser.add_argument("--model", help="name of the bundle; default: our own kind, the best on validation")
     parser.add_argument("--models", type=Path, default=MODELS, help="folder of bundles (default: %(default)s)")
     arguments = parser.parse_args()
     try:

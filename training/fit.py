@@ -43,6 +43,19 @@ class Trained:
     curves: dict[str, list[float]] | None = None
 
 
+def _compact(value: Any) -> Any:
+    match value:
+        case float():
+            return round(value, 4)
+        case [{}, *_]:
+            return {name: _compact([row[name] for row in value]) for name in value[0]}
+        case list() | tuple():
+            return [_compact(part) for part in value]
+        case dict():
+            return {name: _compact(part) for name, part in value.items()}
+    return value
+
+
 Train = Callable[[Split, Sequence[str], MelSettings, int, Path], Trained]
 
 
@@ -74,9 +87,12 @@ class Run:
     seconds: float
 
     def figures(self) -> dict[str, Any]:
-        """Return what is worth keeping of the run, as JSON takes it: the test's figures and how it was trained."""
+        """Return what is worth keeping of the run, as JSON takes it: the test's figures and how it was trained.
+
+        Numbers have four digits, and bins and thresholds are kept as columns.
+        """
         card = self.bundle.card
-        return {
+        figures: dict[str, Any] = {
             "seed": card.training.seed,
             "valid_accuracy": self.valid.accuracy,
             **asdict(self.test),
@@ -88,6 +104,7 @@ class Run:
             "seconds": self.seconds,
             "curves": self.curves,
         }
+        return {name: _compact(value) for name, value in figures.items()}
 
 
 def _classical(train: Callable[[Split, Sequence[str], MelSettings, int], bytes]) -> Train:

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
@@ -212,28 +212,27 @@ def _reliability(calibrations: Sequence[Run]) -> list[list[float]]:
     """Return tracks, mean confidence and accuracy of each bin, that of all runs together."""
     together = defaultdict(list)
     for calibration in calibrations:
-        for part in calibration["bins"]:
-            together[min(int(part["confidence"] * BINS), BINS - 1)].append(part)
-    return [
-        [
-            sum(part["tracks"] for part in parts),
-            *(
-                _rounded(np.average([part[name] for part in parts], weights=[part["tracks"] for part in parts]))
-                for name in ("confidence", "accuracy")
-            ),
-        ]
-        for _, parts in sorted(together.items())
-    ]
+        for part in _rows(calibration["bins"], "tracks", "confidence", "accuracy"):
+            together[min(int(part[1] * BINS), BINS - 1)].append(part)
+    points = []
+    for _, parts in sorted(together.items()):
+        tracks, confidence, accuracy = zip(*parts, strict=True)
+        means = [_rounded(np.average(values, weights=tracks)) for values in (confidence, accuracy)]
+        points.append([sum(tracks), *means])
+    return points
 
 
-def _coverage(coverages: Sequence[Sequence[Run]]) -> list[list[float]]:
+def _coverage(coverages: Sequence[Run]) -> list[list[float]]:
     """Return threshold, share answered and accuracy of those, the means over runs, as long as every run answers."""
     points = []
-    for parts in zip(*coverages, strict=False):
-        answered = [part["answered"] for part in parts]
-        accuracy = np.average([part["accuracy"] for part in parts], weights=answered)
-        points.append([parts[0]["threshold"], _rounded(np.mean(answered)), _rounded(accuracy)])
+    for parts in zip(*(_rows(coverage, "threshold", "answered", "accuracy") for coverage in coverages), strict=False):
+        thresholds, answered, accuracy = zip(*parts, strict=True)
+        points.append([thresholds[0], _rounded(np.mean(answered)), _rounded(np.average(accuracy, weights=answered))])
     return points
+
+
+def _rows(columns: Run, *names: str) -> Iterator[tuple[float, ...]]:
+    return zip(*(columns[name] for name in names), strict=True)
 
 
 def _mean(figures: Sequence[Run], name: str) -> float:
