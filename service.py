@@ -51,8 +51,8 @@ Audio = TypeVar("Audio")
 
 # serving.logs has what replaces BentoML's own log of requests.
 NO_ACCESS_LOG = {"access": {"enabled": False}}
-# A request has its own limits for being received, waiting and being worked on, told apart in its answer.
-TRAFFIC = {"timeout": 4 * LIMITS.seconds}
+# Longer than a whole batch may take by limits of our own, whose answers say which one was reached.
+TRAFFIC = {"timeout": (2 * LIMITS.batch_files + 1) * LIMITS.seconds}
 
 
 @bentoml.service(runner_connection=ONE_SESSION, threads=LIMITS.songs, traffic=TRAFFIC, logging=NO_ACCESS_LOG)

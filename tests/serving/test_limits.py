@@ -10,8 +10,10 @@ from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 from urllib.parse import urlsplit
 
+import psutil
 import pytest
 import requests
 
@@ -81,6 +83,15 @@ def test_a_song_that_takes_too_long_is_given_up(tmp_path_factory: pytest.TempPat
         response = classify(hasty, encode(music(1200), 44_100, "mp3"))
         assert response.status_code == 504
         assert "takes too long" in response.json()["error"]
+
+
+def test_a_feature_process_that_is_killed_costs_no_answer(tmp_path: Path) -> None:
+    with serve("service:GenreService", ROOT, tmp_path / "log") as server, ThreadPoolExecutor(4) as pool:
+        answers = [pool.submit(classify, server, SONG) for _ in range(40)]
+        workers = psutil.Process(server.process.pid).children(recursive=True)
+        (feature_process,) = (worker for worker in workers if "MelFeatures" in worker.cmdline())
+        feature_process.kill()
+        assert Counter(answer.result().status_code for answer in answers) == {200: 40}
 
 
 @pytest.mark.parametrize("value", ["fast", "-1", "nan", "inf"])
