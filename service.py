@@ -36,7 +36,7 @@ from inference.classifier import GenreClassifier, Prediction
 from inference.explanation import explain
 from serving import openapi
 from serving.admission import Admission, Turns
-from serving.errors import BadRequest, JsonErrors
+from serving.errors import JsonErrors, Refusal
 from serving.form import BatchForm, ClassifyForm, SongForm, song_bytes
 from serving.limits import LIMITS
 from serving.logs import RequestLog, log_with_request, write_json_lines
@@ -64,7 +64,7 @@ class MelFeatures:
 
     @bentoml.api
     def windows(self, audio: bytes, mel: dict[str, Any]) -> dict[str, Any]:
-        """Return the fields of SongWindows, or those of a BadRequest: BentoML would bury an exception's message."""
+        """Return the fields of SongWindows, or those of a Refusal: BentoML would bury an exception's message."""
         try:
             return vars(song_windows(audio, MelSettings(**mel), LIMITS.song_seconds))
         except UnreadableAudio as error:
@@ -118,12 +118,12 @@ class GenreService:
 
     @bentoml.api(input_spec=ClassifyForm, output_spec=Answer)
     async def classify(
-        self, audio: UploadFile | BadRequest, model: str | None = None, top_k: int | None = None
+        self, audio: UploadFile | Refusal, model: str | None = None, top_k: int | None = None
     ) -> Prediction | JSONResponse:
         """Return the genre of a song, how probable every genre is, and the genre of each part of the song."""
         try:
             prediction = await self._classify(_checked(audio), self._card(model), top_k)
-        except BadRequest as problem:
+        except Refusal as problem:
             return problem.response()
         log_with_request(
             model=prediction.model.name, genre=prediction.genre, audio_seconds=prediction.audio.duration_seconds
@@ -132,12 +132,12 @@ class GenreService:
 
     @bentoml.api(input_spec=BatchForm, output_spec=BatchAnswer)
     async def classify_batch(
-        self, audio: list[UploadFile] | BadRequest, model: str | None = None, top_k: int | None = None
+        self, audio: list[UploadFile] | Refusal, model: str | None = None, top_k: int | None = None
     ) -> list[SongAnswer] | JSONResponse:
         """Return for each song, in the order sent, what POST /classify would, or what is wrong with that one."""
         try:
             songs, card = _checked(audio), self._card(model)
-        except BadRequest as problem:
+        except Refusal as problem:
             return problem.response()
         # One after the other, so that other clients' songs find their turns.
         answers = [await self._answer(song, card, top_k) for song in songs]
@@ -146,7 +146,7 @@ class GenreService:
 
     @bentoml.api(input_spec=SongForm)
     async def explain(
-        self, audio: UploadFile | BadRequest, model: str | None = None
+        self, audio: UploadFile | Refusal, model: str | None = None
     ) -> Annotated[bytes, ContentType("image/png")]:
         """Return a picture of a song: its spectrogram, what in it speaks for the genre, and the genre of each part."""
         try:
@@ -155,7 +155,7 @@ class GenreService:
                 song = await self._windows(file, card)
                 explanation = await anyio.to_thread.run_sync(explain, self.classifiers[card.name], song)
                 picture = await anyio.to_thread.run_sync(draw_explanation, explanation, song, card.mel, card.genres)
-        except BadRequest as problem:
+        except Refusal as problem:
             # BentoML sends a response as it is, which this type does not say.
             return cast(bytes, problem.response())
         log_with_request(model=card.name, genre=explanation.prediction.genre, audio_seconds=song.duration_seconds)
@@ -164,7 +164,7 @@ class GenreService:
     async def _answer(self, song: UploadFile, card: ModelCard, top_k: int | None) -> SongAnswer:
         try:
             return SongAnswer(song.filename, await self._classify(song, card, top_k), None)
-        except BadRequest as problem:
+        except Refusal as problem:
             self.metrics.count_rejection(problem.reason)
             return SongAnswer(song.filename, None, str(problem))
 
@@ -172,7 +172,7 @@ class GenreService:
         try:
             return find_card(model, self.cards)
         except UnknownModel as error:
-            raise BadRequest(400, str(error), "unknown model") from error
+            raise Refusal(400, str(error), "unknown model") from error
 
     async def _windows(self, audio: UploadFile, card: ModelCard) -> SongWindows:
         question = {"audio": await song_bytes(audio), "mel": asdict(card.mel)}
@@ -182,7 +182,7 @@ class GenreService:
             # The connection had been idle and was being closed, or the process has gone: the next one is another.
             features = await self.mel_features.to_async.windows(**question)
         if "reason" in features:
-            raise BadRequest(**features)
+            raise Refusal(**features)
         return SongWindows(**features)
 
     async def _classify(self, audio: UploadFile, card: ModelCard, top_k: int | None) -> Prediction:
@@ -194,9 +194,9 @@ class GenreService:
         return replace(prediction, probabilities=dict(islice(prediction.probabilities.items(), top_k)))
 
 
-def _checked(audio: Audio | BadRequest) -> Audio:
+def _checked(audio: Audio | Refusal) -> Audio:
     """Return what a form's reader found, or raise what it found wrong."""
-    if isinstance(audio, BadRequest):
+    if isinstance(audio, Refusal):
         raise audio
     return audio
 

@@ -11,7 +11,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from serving.errors import BadRequest
+from serving.errors import Refusal
 from serving.form import drain
 from serving.limits import LIMITS
 
@@ -30,7 +30,7 @@ class Turns:
     async def song(self, size: int) -> AsyncIterator[None]:
         """Let a file of so many bytes have its turn until the block ends, within the time there is.
 
-        Raises BadRequest, 503 if the turn does not come in time, and 504 if the block is not done in time.
+        Raises Refusal, 503 if the turn does not come in time, and 504 if the block is not done in time.
         """
         async with AsyncExitStack() as held:
             try:
@@ -39,12 +39,12 @@ class Turns:
                         await held.enter_async_context(self._large_songs)
                     await held.enter_async_context(self._songs)
             except TimeoutError as error:
-                raise BadRequest(503, "The service is busy. Send this song again in a minute.", "busy") from error
+                raise Refusal(503, "The service is busy. Send this song again in a minute.", "busy") from error
             try:
                 async with asyncio.timeout(LIMITS.seconds):
                     yield
             except TimeoutError as error:
-                raise BadRequest(504, "The song takes too long to analyse. Send a part of it.", "timeout") from error
+                raise Refusal(504, "The song takes too long to analyse. Send a part of it.", "timeout") from error
 
 
 class Admission:
@@ -61,7 +61,7 @@ class Admission:
             return
         if self._requests >= LIMITS.requests:
             await drain(Request(scope, receive))
-            problem = BadRequest(429, "Too many songs at once. Send this one again in a few seconds.", "too many")
+            problem = Refusal(429, "Too many songs at once. Send this one again in a few seconds.", "too many")
             await problem.response()(scope, receive, send)
             return
         self._requests += 1

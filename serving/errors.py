@@ -14,8 +14,8 @@ _RETRY_SECONDS = 5
 _PICKLE = "application/vnd.bentoml+pickle"
 
 
-class BadRequest(Exception):
-    """A request that cannot be answered: an HTTP status, a message that says what to do, and the reason in a word."""
+class Refusal(Exception):
+    """A request that is refused: an HTTP status, a message that says what to do, and the reason in a word or two."""
 
     def __init__(self, status: int, message: str, reason: str) -> None:
         super().__init__(message)
@@ -46,9 +46,9 @@ class JsonErrors:
             return
         if Headers(scope=scope).get("content-type", "").startswith(_PICKLE):
             # BentoML refuses it too, as it must, but with a list for an answer and a trace in the log.
-            await BadRequest(
-                415, "Pickles are not taken. Send a song as multipart/form-data.", "media type"
-            ).response()(scope, receive, send)
+            await Refusal(415, "Pickles are not taken. Send a song as multipart/form-data.", "media type").response()(
+                scope, receive, send
+            )
             return
         replaced = False
 
@@ -61,7 +61,7 @@ class JsonErrors:
                     replaced = True
                     phrase = HTTPStatus(status).phrase
                     problem = f"{phrase}: {scope['method']} {scope['path']}. GET /docs.json lists what there is."
-                    await BadRequest(status, problem, phrase.lower()).response()(scope, receive, send)
+                    await Refusal(status, problem, phrase.lower()).response()(scope, receive, send)
             if not replaced:
                 await send(message)
 

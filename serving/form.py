@@ -14,7 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.types import Message
 
-from serving.errors import BadRequest
+from serving.errors import Refusal
 from serving.limits import LIMITS
 
 # The form around the songs: boundaries, headers and the other fields.
@@ -38,7 +38,7 @@ class SongForm(bentoml.IODescriptor):
 
     @classmethod
     async def from_http_request(cls, request: Request, serde: Any) -> "SongForm":  # noqa: ARG003 - BentoML's signature
-        """Return the form with what it holds, or with `audio` replaced by the BadRequest that says what is wrong.
+        """Return the form with what it holds, or with `audio` replaced by the Refusal that says what is wrong.
 
         BentoML's own reading would fetch the address, or open the path, that a client sends in place of a file, takes
         uploads of any size, and answers what it cannot read with an error of another shape.
@@ -72,28 +72,28 @@ class BatchForm(bentoml.IODescriptor):
 
 
 async def song_bytes(file: UploadFile) -> bytes:
-    """Return what a file of a form holds; raise BadRequest if it is over the limit of one song."""
+    """Return what a file of a form holds; raise Refusal if it is over the limit of one song."""
     if (file.size or 0) > LIMITS.upload_bytes:
         raise _too_large(LIMITS.upload_bytes)
     return await file.read()
 
 
 async def _read(request: Request, *, max_files: int, max_bytes: int) -> dict[str, Any]:
-    """Return a form's fields, of which `audio` is a list of files or the BadRequest that says what is wrong."""
+    """Return a form's fields, of which `audio` is a list of files or the Refusal that says what is wrong."""
     try:
         async with asyncio.timeout(LIMITS.seconds):
             return await _read_checked(request, max_files, max_bytes)
-    except BadRequest as problem:
+    except Refusal as problem:
         if problem.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
             await drain(request)
         return {"audio": problem}
     except TimeoutError:
-        return {"audio": BadRequest(408, "The song takes too long to arrive. Send it again, or a smaller one.", "slow")}
+        return {"audio": Refusal(408, "The song takes too long to arrive. Send it again, or a smaller one.", "slow")}
 
 
 async def _read_checked(request: Request, max_files: int, max_bytes: int) -> dict[str, Any]:
     if not request.headers.get("content-type", "").startswith("multipart/form-data"):
-        raise BadRequest(
+        raise Refusal(
             415,
             f"Send songs as multipart/form-data, such as: curl -F audio=@song.mp3 ADDRESS{request.url.path}",
             "media type",
@@ -104,18 +104,16 @@ async def _read_checked(request: Request, max_files: int, max_bytes: int) -> dic
     try:
         form = await _bounded(request, max_bytes).form(max_files=max_files, max_fields=10, max_part_size=_FIELD_BYTES)
     except HTTPException as error:
-        raise BadRequest(400, f"The form cannot be read: {error.detail}", "form") from error
+        raise Refusal(400, f"The form cannot be read: {error.detail}", "form") from error
     files = [value for value in form.getlist("audio") if isinstance(value, UploadFile)]
     if not files:
-        raise BadRequest(
-            400, "There is no file in the form's field 'audio'. Send one: curl -F audio=@song.mp3", "no file"
-        )
+        raise Refusal(400, "There is no file in the form's field 'audio'. Send one: curl -F audio=@song.mp3", "no file")
     model = _value(form, "model")
     if not isinstance(model, str | None):
-        raise BadRequest(400, "The field 'model' must be the name of a model. GET /models lists them.", "field")
+        raise Refusal(400, "The field 'model' must be the name of a model. GET /models lists them.", "field")
     top_k = _value(form, "top_k")
     if isinstance(top_k, bool) or not (top_k is None or (isinstance(top_k, int) and top_k >= 1)):
-        raise BadRequest(400, "The field 'top_k' must be a whole number, 1 or more.", "field")
+        raise Refusal(400, "The field 'top_k' must be a whole number, 1 or more.", "field")
     return {"audio": files, "model": model, "top_k": top_k}
 
 
@@ -123,7 +121,7 @@ def _value(form: FormData, name: str) -> Any:
     """Return a field's value; like BentoML, whose clients write JSON, take it for JSON if it is, else for text."""
     text = form.get(name)
     if isinstance(text, UploadFile):
-        raise BadRequest(400, f"The field {name!r} must be text, not a file.", "field")
+        raise Refusal(400, f"The field {name!r} must be text, not a file.", "field")
     if not text:
         return None
     try:
@@ -162,5 +160,5 @@ async def drain(request: Request) -> None:
             return
 
 
-def _too_large(max_bytes: int) -> BadRequest:
-    return BadRequest(413, f"What you send is over the limit of {max_bytes / 1e6:g} MB. Send less.", "too large")
+def _too_large(max_bytes: int) -> Refusal:
+    return Refusal(413, f"What you send is over the limit of {max_bytes / 1e6:g} MB. Send less.", "too large")

@@ -19,7 +19,7 @@ import requests
 
 from serving import admission
 from serving.admission import Turns
-from serving.errors import BadRequest
+from serving.errors import Refusal
 from serving.limits import LIMITS
 from tests.serving.server import ROOT, Server, serve
 from tests.sounds import encode, music
@@ -120,7 +120,7 @@ def test_a_turn_is_kept_free_of_large_files(monkeypatch: pytest.MonkeyPatch) -> 
                 async with turns.song(size):
                     began.append(size)
                     await go_home.wait()
-            except BadRequest as problem:
+            except Refusal as problem:
                 return problem.status
             return 200
 
