@@ -4,6 +4,8 @@
 
 DATA ?= ../shared/data
 PORT ?= 3000
+MIX ?= $(DATA)/audio
+SONG ?= $(firstword $(wildcard $(MIX)/*/*/*.mp3 $(MIX)/*/*.mp3 $(MIX)/*.mp3))
 
 # The first of these that is a Python this project runs on; `make PYTHON=/path/to/python3.12 run` names another.
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
@@ -46,6 +48,10 @@ hooks: .venv/dev/installed ## check format, lint and types at each commit
 .PHONY: results
 results: .venv/dev/installed ## train every model and write the tables of results, as far as they lack (DATA=folder)
 	$(DEV)/python -m training results --data $(DATA)
+
+.PHONY: bench
+bench: .venv/dev/installed ## measure the service beside its peers (SONG=file of 30 seconds or more, MIX=folder of songs)
+	$(DEV)/python -m benchmarks --song $(SONG) --mix $(MIX)
 
 .PHONY: bento
 bento: .venv/serve/installed ## build a Bento that holds the models

@@ -1,0 +1,1 @@
+"""How fast the service is, beside what people build and beside what decoding alone costs."""

@@ -1,0 +1,276 @@
+"""Measure the service beside its peers, all in one run: `make bench`.
+
+    python -m benchmarks --song SONG.mp3 --mix FOLDER
+
+Ours; the service as tutorials build it, with Keras and with ONNX Runtime; a server that does nothing, which shows what
+the load generator can ask; and the floor, as many processes as there are cores that only decode. They are asked in
+turns, so that whatever else the machine does falls on all alike, and told apart by ratios within a round.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import librosa
+import numpy as np
+import psutil
+import requests
+import soundfile
+from tqdm import tqdm
+
+from benchmarks.floor import CORES, measure_floor
+from features.mel import MelSettings, log_mel
+from inference.bundle import MODELS, load_bundle, write_whole
+from training.gate import before_gate
+
+ROOT = Path(__file__).resolve().parent.parent
+RESULTS = ROOT / "benchmarks" / "results.json"
+# All answer with this network, for which the peers' features are made too.
+MODEL = "gtzan-cnn"
+WORKLOADS = ("song", "mix")
+FLOOR, EMPTY, OURS, KERAS, ONNX = "decoding only", "nothing", "ours", "naive, Keras", "naive, ONNX Runtime"
+_START_SECONDS = 120
+
+
+@dataclass(frozen=True)
+class Row:
+    """One peer asked by so many clients for a while: answers a second, seconds to an answer, and memory (PSS)."""
+
+    round: int
+    workload: str
+    clients: int
+    peer: str
+    requests: int
+    errors: int
+    per_second: float
+    p50: float
+    p95: float
+    p99: float
+    memory_mb: float
+
+
+@dataclass(frozen=True)
+class Server:
+    """A peer that listens."""
+
+    url: str
+    process: subprocess.Popen[bytes]
+
+    def memory_mb(self) -> float:
+        """Return the proportional set size of its processes together."""
+        parent = psutil.Process(self.process.pid)
+        return float(sum(one.memory_full_info().pss for one in (parent, *parent.children(recursive=True)))) / 1e6
+
+
+@contextmanager
+def serve(command: Sequence[str], environment: dict[str, str]) -> Iterator[Server]:
+    """Run a peer, from when it is ready, until the block ends."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with tempfile.TemporaryFile() as log:
+        process = subprocess.Popen(  # noqa: S603 - our own commands
+            [*command, "--host", "127.0.0.1", "--port", str(port)],
+            cwd=ROOT,
+            env=os.environ | environment,
+            stdout=log,
+            stderr=log,
+        )
+        url = f"http://127.0.0.1:{port}"
+        try:
+            deadline = time.monotonic() + _START_SECONDS
+            while not _is_ready(url):
+                if process.poll() is not None or time.monotonic() > deadline:
+                    log.seek(0)
+                    raise RuntimeError(f"{command} did not start:\n{log.read().decode(errors='replace')}")
+                time.sleep(0.1)
+            yield Server(url, process)
+        finally:
+            process.send_signal(signal.SIGTERM)
+            process.wait(60)
+
+
+def _is_ready(url: str) -> bool:
+    try:
+        return requests.get(f"{url}/readyz", timeout=5).ok
+    except (requests.ConnectionError, requests.Timeout):
+        return False
+
+
+def servers(folder: Path) -> dict[str, tuple[list[str], dict[str, str]]]:
+    """Return the command and the environment of each peer, having put its model into a folder."""
+    shutil.copytree(MODELS / MODEL, folder / "models" / MODEL)
+    network, graph = folder / "network.keras", folder / "network.onnx"
+    subprocess.run(  # noqa: S603 - our own command
+        [sys.executable, "-m", "training", "export", "--bundle", str(MODELS / MODEL), "--to", str(network)],
+        cwd=ROOT,
+        check=True,
+    )
+    graph.write_bytes(before_gate(load_bundle(MODELS / MODEL).weights, ["windows"]))
+    bentoml, uvicorn = (str(Path(sys.executable).with_name(name)) for name in ("bentoml", "uvicorn"))
+    naive = [uvicorn, "benchmarks.naive:app"]
+    return {
+        OURS: ([bentoml, "serve", "service:GenreService"], {"GENRE_MODELS": str(folder / "models")}),
+        KERAS: (naive, {"NAIVE_MODEL": str(network)}),
+        ONNX: (naive, {"NAIVE_MODEL": str(graph)}),
+        EMPTY: ([uvicorn, "benchmarks.empty:app"], {}),
+    }
+
+
+def ask(server: Server, seconds: float, clients: int, songs: Sequence[Path]) -> tuple[list[float], dict[str, int]]:
+    """Return the latencies in seconds, and how many answers had which status."""
+    command = [sys.executable, "-m", "benchmarks.load", f"{server.url}/classify", str(seconds), str(clients)]
+    done = subprocess.run(  # noqa: S603 - our own command
+        [*command, *map(str, songs)], cwd=ROOT, check=True, capture_output=True
+    )
+    seen = json.loads(done.stdout)
+    return seen["latencies"], seen["statuses"]
+
+
+def measure(workloads: dict[str, list[Path]], clients: Sequence[int], seconds: float, rounds: int) -> list[Row]:
+    """Return a row for each round, workload, number of clients and peer."""
+    rows = []
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as running:
+        peers = {
+            name: running.enter_context(serve(*how))
+            for name, how in tqdm(servers(Path(folder)).items(), "starting", unit="server")
+        }
+        for server in peers.values():
+            ask(server, 2.0, 2, workloads["song"])
+        turns = [(turn, name, number) for turn in range(rounds) for name in workloads for number in clients]
+        for turn, name, number in tqdm(turns, "measuring", unit="turn"):
+            songs = workloads[name]
+            per_second, each = measure_floor(songs, seconds)
+            rows.append(
+                Row(turn, name, number, FLOOR, round(per_second * seconds), 0, per_second, each, each, each, 0.0)
+            )
+            order = list(peers)
+            for peer in order[turn % len(order) :] + order[: turn % len(order)]:
+                latencies, statuses = ask(peers[peer], seconds, number, songs)
+                p50, p95, p99 = (float(value) for value in np.percentile(latencies, [50, 95, 99]))
+                answered = statuses.get("200", 0)
+                rows.append(
+                    Row(
+                        turn,
+                        name,
+                        number,
+                        peer,
+                        sum(statuses.values()),
+                        sum(statuses.values()) - answered,
+                        # The last answers come after the time is over; a client's pace is what its latencies say.
+                        number / float(np.mean(latencies)),
+                        p50,
+                        p95,
+                        p99,
+                        peers[peer].memory_mb(),
+                    )
+                )
+    return rows
+
+
+def compare_log_mel(song: Path, repetitions: int) -> list[float]:
+    """Return how many times faster `log_mel` is than librosa, for the same samples and settings, in each repetition."""
+    samples, _ = librosa.load(song, sr=22_050, duration=30)
+    settings = MelSettings()
+
+    def ours() -> None:
+        log_mel(samples, 22_050, settings)
+
+    def librosas() -> None:
+        mel = librosa.feature.melspectrogram(
+            y=samples, sr=22_050, n_fft=settings.n_fft, hop_length=settings.hop_length, n_mels=settings.n_mels
+        )
+        librosa.power_to_db(mel, ref=np.max)
+
+    ratios = []
+    for _ in range(repetitions + 1):
+        times = []
+        for function in (librosas, ours):
+            began = time.perf_counter()
+            for _ in range(10):
+                function()
+            times.append(time.perf_counter() - began)
+        ratios.append(times[0] / times[1])
+    # The first has filled the caches of both.
+    return ratios[1:]
+
+
+def summarise(rows: Sequence[Row], log_mel_ratios: Sequence[float]) -> dict[str, object]:
+    """Return the ratios by workload and number of clients: mean, least and greatest over the rounds."""
+    found = {(row.round, row.workload, row.clients, row.peer): row for row in rows}
+
+    def ratios(field: str, peer: str) -> dict[str, dict[str, list[float]]]:
+        gathered: dict[str, dict[str, list[float]]] = {}
+        for (turn, workload, clients, name), row in found.items():
+            if name == OURS:
+                value = getattr(row, field) / getattr(found[turn, workload, clients, peer], field)
+                gathered.setdefault(workload, {}).setdefault(str(clients), []).append(value)
+        return {
+            workload: {number: _spread(values) for number, values in by_clients.items()}
+            for workload, by_clients in gathered.items()
+        }
+
+    tail: dict[str, dict[str, list[float]]] = {}
+    for row in rows:
+        if row.peer == OURS:
+            tail.setdefault(row.workload, {}).setdefault(str(row.clients), []).append(row.p99 / row.p50)
+    ours = [row for row in rows if row.peer == OURS]
+    return {
+        "throughput_over_naive": ratios("per_second", KERAS),
+        "throughput_over_naive_onnx": ratios("per_second", ONNX),
+        "throughput_over_floor": ratios("per_second", FLOOR),
+        "throughput_over_nothing": ratios("per_second", EMPTY),
+        "memory_over_naive": ratios("memory_mb", KERAS),
+        "p99_over_p50": {
+            workload: {number: _spread(values) for number, values in by_clients.items()}
+            for workload, by_clients in tail.items()
+        },
+        "errors": sum(row.errors for row in ours),
+        "requests": sum(row.requests for row in ours),
+        "log_mel_over_librosa": _spread(log_mel_ratios),
+    }
+
+
+def _spread(values: Sequence[float]) -> list[float]:
+    return [round(float(value), 3) for value in (np.mean(values), np.min(values), np.max(values))]
+
+
+def main() -> None:
+    """Measure, and write `benchmarks/results.json`."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--song", type=Path, required=True, help="a song of 30 seconds or more; its first 30 are asked")
+    parser.add_argument("--mix", type=Path, required=True, help="folder of songs of several formats and lengths")
+    parser.add_argument("--clients", type=int, nargs="+", default=[1, 8, 32])
+    parser.add_argument("--seconds", type=float, default=15.0, help="a peer, workload and number of clients")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--out", type=Path, default=RESULTS)
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        song = Path(folder) / "song.mp3"
+        samples, rate = librosa.load(arguments.song, sr=44_100, mono=False, duration=30)
+        soundfile.write(song, np.broadcast_to(samples, (2, samples.shape[-1])).T, int(rate), format="MP3")
+        mix = sorted(path for path in arguments.mix.rglob("*") if path.is_file())
+        ratios = compare_log_mel(song, arguments.rounds)
+        rows = measure({"song": [song], "mix": mix}, arguments.clients, arguments.seconds, arguments.rounds)
+    summary = summarise(rows, ratios)
+    results = {**summary, "cores": CORES, "rows": [asdict(row) for row in rows]}
+    write_whole(arguments.out, json.dumps(results, indent=1).encode())
+    for name, value in summary.items():
+        print(name, json.dumps(value))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,34 @@
+"""The floor: what decoding alone costs, without a request, a feature or a network."""
+
+import os
+import time
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+
+import soundfile
+
+CORES = os.cpu_count() or 1
+
+
+def decode(songs: Sequence[Path], seconds: float) -> int:
+    """Return how many songs one process decodes in a time."""
+    end = time.perf_counter() + seconds
+    decoded = 0
+    while time.perf_counter() < end:
+        with open(songs[decoded % len(songs)], "rb") as file:
+            soundfile.read(file, dtype="float32")
+        decoded += 1
+    return decoded
+
+
+def measure_floor(songs: Sequence[Path], seconds: float) -> tuple[float, float]:
+    """Return how many songs are decoded a second by a process a core, and the seconds that one takes."""
+    with ProcessPoolExecutor(CORES, get_context("spawn")) as pool:
+        # The processes start, and read their imports, before the time runs.
+        list(pool.map(decode, [songs[:1]] * CORES, [0.5] * CORES))
+        began = time.perf_counter()
+        decoded = sum(pool.map(decode, [songs] * CORES, [seconds] * CORES))
+        took = time.perf_counter() - began
+    return decoded / took, CORES * took / decoded

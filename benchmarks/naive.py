@@ -1,0 +1,65 @@
+"""The same answers as tutorials build them: FastAPI, librosa and a model in one process.
+
+    NAIVE_MODEL=network.keras uvicorn benchmarks.naive:app
+
+The model is this project's own CNN, as a Keras file or as an ONNX graph, so that all answer with the same network.
+"""
+
+import os
+import tempfile
+from pathlib import Path
+from typing import Annotated, Any
+
+import librosa
+import numpy as np
+from fastapi import FastAPI, File, UploadFile
+from numpy.typing import NDArray
+
+GENRES = ("blues", "classical", "country", "disco", "hiphop", "jazz", "metal", "pop", "reggae", "rock")
+MODEL = Path(os.environ["NAIVE_MODEL"])
+
+app = FastAPI()
+
+if MODEL.suffix == ".keras":
+    import keras
+
+    network = keras.models.load_model(MODEL)
+
+    def ask(windows: NDArray[np.float32]) -> Any:
+        """Return what the network says of windows, shape (n, genres)."""
+        return network.predict(windows, verbose=0)
+
+else:
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(MODEL)
+
+    def ask(windows: NDArray[np.float32]) -> Any:
+        """Return what the network says of windows, shape (n, genres)."""
+        return session.run(None, {session.get_inputs()[0].name: windows})[0]
+
+
+@app.get("/readyz")
+def ready() -> str:
+    """Say that the model is loaded."""
+    return "ready"
+
+
+@app.post("/classify")
+def classify(audio: Annotated[UploadFile, File()]) -> dict[str, Any]:
+    """Return the genre of a song."""
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(audio.file.read())
+        file.flush()
+        samples, rate = librosa.load(file.name, sr=22_050)
+    mel = librosa.feature.melspectrogram(y=samples, sr=rate, n_fft=2048, hop_length=1711, n_mels=128)
+    decibels = librosa.power_to_db(mel, ref=np.max)
+    scaled = (decibels - decibels.min()) / (np.ptp(decibels) or 1)
+    windows = np.stack([scaled[:, start : start + 128] for start in range(0, scaled.shape[1] - 127, 129)])
+    logits = ask(windows[..., None].astype(np.float32))
+    exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
+    probabilities = (exponentials / exponentials.sum(axis=1, keepdims=True)).mean(axis=0)
+    return {
+        "genre": GENRES[int(probabilities.argmax())],
+        "probabilities": dict(zip(GENRES, probabilities.tolist(), strict=True)),
+    }
