@@ -7,7 +7,7 @@ from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
 
-import soundfile
+from features.audio import load_audio
 
 CORES = os.cpu_count() or 1
 
@@ -17,8 +17,7 @@ def decode(songs: Sequence[Path], seconds: float) -> int:
     end = time.perf_counter() + seconds
     decoded = 0
     while time.perf_counter() < end:
-        with open(songs[decoded % len(songs)], "rb") as file:
-            soundfile.read(file, dtype="float32")
+        load_audio(songs[decoded % len(songs)])
         decoded += 1
     return decoded
 
