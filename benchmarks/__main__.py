@@ -9,27 +9,23 @@ turns, so that whatever else the machine does falls on all alike, and told apart
 
 import argparse
 import json
-import os
 import shutil
-import signal
-import socket
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import librosa
 import numpy as np
-import psutil
-import requests
 import soundfile
 from tqdm import tqdm
 
 from benchmarks.floor import CORES, measure_floor
+from benchmarks.server import Server, serve
 from features.mel import MelSettings, log_mel
 from inference.bundle import MODELS, load_bundle, write_whole
 from training.gate import before_gate
@@ -38,9 +34,7 @@ ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "benchmarks" / "results.json"
 # All answer with this network, for which the peers' features are made too.
 MODEL = "gtzan-cnn"
-WORKLOADS = ("song", "mix")
 FLOOR, EMPTY, OURS, KERAS, ONNX = "decoding only", "nothing", "ours", "naive, Keras", "naive, ONNX Runtime"
-_START_SECONDS = 120
 
 
 @dataclass(frozen=True)
@@ -58,54 +52,6 @@ class Row:
     p95: float
     p99: float
     memory_mb: float
-
-
-@dataclass(frozen=True)
-class Server:
-    """A peer that listens."""
-
-    url: str
-    process: subprocess.Popen[bytes]
-
-    def memory_mb(self) -> float:
-        """Return the proportional set size of its processes together."""
-        parent = psutil.Process(self.process.pid)
-        return float(sum(one.memory_full_info().pss for one in (parent, *parent.children(recursive=True)))) / 1e6
-
-
-@contextmanager
-def serve(command: Sequence[str], environment: dict[str, str]) -> Iterator[Server]:
-    """Run a peer, from when it is ready, until the block ends."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    with tempfile.TemporaryFile() as log:
-        process = subprocess.Popen(  # noqa: S603 - our own commands
-            [*command, "--host", "127.0.0.1", "--port", str(port)],
-            cwd=ROOT,
-            env=os.environ | environment,
-            stdout=log,
-            stderr=log,
-        )
-        url = f"http://127.0.0.1:{port}"
-        try:
-            deadline = time.monotonic() + _START_SECONDS
-            while not _is_ready(url):
-                if process.poll() is not None or time.monotonic() > deadline:
-                    log.seek(0)
-                    raise RuntimeError(f"{command} did not start:\n{log.read().decode(errors='replace')}")
-                time.sleep(0.1)
-            yield Server(url, process)
-        finally:
-            process.send_signal(signal.SIGTERM)
-            process.wait(60)
-
-
-def _is_ready(url: str) -> bool:
-    try:
-        return requests.get(f"{url}/readyz", timeout=5).ok
-    except (requests.ConnectionError, requests.Timeout):
-        return False
 
 
 def servers(folder: Path) -> dict[str, tuple[list[str], dict[str, str]]]:
@@ -143,8 +89,8 @@ def measure(workloads: dict[str, list[Path]], clients: Sequence[int], seconds: f
     rows = []
     with tempfile.TemporaryDirectory() as folder, ExitStack() as running:
         peers = {
-            name: running.enter_context(serve(*how))
-            for name, how in tqdm(servers(Path(folder)).items(), "starting", unit="server")
+            name: running.enter_context(serve(command, ROOT, Path(folder) / f"{name}.log", **environment))
+            for name, (command, environment) in tqdm(servers(Path(folder)).items(), "starting", unit="server")
         }
         for server in peers.values():
             ask(server, 2.0, 2, workloads["song"])
@@ -209,33 +155,28 @@ def compare_log_mel(song: Path, repetitions: int) -> list[float]:
 def summarise(rows: Sequence[Row], log_mel_ratios: Sequence[float]) -> dict[str, object]:
     """Return the ratios by workload and number of clients: mean, least and greatest over the rounds."""
     found = {(row.round, row.workload, row.clients, row.peer): row for row in rows}
+    ours = [row for row in rows if row.peer == OURS]
 
-    def ratios(field: str, peer: str) -> dict[str, dict[str, list[float]]]:
+    def spreads(value: Callable[[Row], float]) -> dict[str, dict[str, list[float]]]:
         gathered: dict[str, dict[str, list[float]]] = {}
-        for (turn, workload, clients, name), row in found.items():
-            if name == OURS:
-                value = getattr(row, field) / getattr(found[turn, workload, clients, peer], field)
-                gathered.setdefault(workload, {}).setdefault(str(clients), []).append(value)
+        for row in ours:
+            gathered.setdefault(row.workload, {}).setdefault(str(row.clients), []).append(value(row))
         return {
-            workload: {number: _spread(values) for number, values in by_clients.items()}
-            for workload, by_clients in gathered.items()
+            workload: {number: _spread(of) for number, of in several.items()} for workload, several in gathered.items()
         }
 
-    tail: dict[str, dict[str, list[float]]] = {}
-    for row in rows:
-        if row.peer == OURS:
-            tail.setdefault(row.workload, {}).setdefault(str(row.clients), []).append(row.p99 / row.p50)
-    ours = [row for row in rows if row.peer == OURS]
+    def over(field: str, peer: str) -> dict[str, dict[str, list[float]]]:
+        return spreads(
+            lambda row: getattr(row, field) / getattr(found[row.round, row.workload, row.clients, peer], field)
+        )
+
     return {
-        "throughput_over_naive": ratios("per_second", KERAS),
-        "throughput_over_naive_onnx": ratios("per_second", ONNX),
-        "throughput_over_floor": ratios("per_second", FLOOR),
-        "throughput_over_nothing": ratios("per_second", EMPTY),
-        "memory_over_naive": ratios("memory_mb", KERAS),
-        "p99_over_p50": {
-            workload: {number: _spread(values) for number, values in by_clients.items()}
-            for workload, by_clients in tail.items()
-        },
+        "throughput_over_naive": over("per_second", KERAS),
+        "throughput_over_naive_onnx": over("per_second", ONNX),
+        "throughput_over_floor": over("per_second", FLOOR),
+        "throughput_over_nothing": over("per_second", EMPTY),
+        "memory_over_naive": over("memory_mb", KERAS),
+        "p99_over_p50": spreads(lambda row: row.p99 / row.p50),
         "errors": sum(row.errors for row in ours),
         "requests": sum(row.requests for row in ours),
         "log_mel_over_librosa": _spread(log_mel_ratios),

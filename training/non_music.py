@@ -6,7 +6,6 @@ not, also for kinds of sound it has not met. How well that worked is measured on
 `training/non_music_corpus.py`, which share no generator with these.
 """
 
-import hashlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -43,10 +42,9 @@ def non_music_clips(settings: MelSettings, number: int, seed: int) -> list[NDArr
     Each is as long as one window or up to two, and never longer than a clip. The kinds take turns. The same arguments
     give the same clips, which are kept in the cache.
     """
-    code = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()
     return cached_clips(
         CACHE / "non_music",
-        [settings, number, seed, code],
+        [settings, number, seed, Path(__file__).read_bytes()],
         lambda: [
             _clip(settings, index, np.random.default_rng([seed, index]))
             for index in tqdm(range(number), "generating what is no music", unit="sound")

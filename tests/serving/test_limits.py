@@ -20,11 +20,12 @@ import pytest
 import requests
 import soundfile
 
+from benchmarks.server import Server
 from serving import admission
 from serving.admission import Turns
 from serving.errors import Refusal
 from serving.limits import LIMITS
-from tests.serving.server import ROOT, Server, serve
+from tests.serving.server import ROOT, serve
 from tests.sounds import encode, music
 
 SONG = encode(music(30), 44_100, "mp3")

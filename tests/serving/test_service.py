@@ -22,9 +22,10 @@ import requests
 from PIL import Image
 from prometheus_client.parser import text_string_to_metric_families
 
+from benchmarks.server import Server
 from inference.bundle import MODELS, list_cards, load_bundle
 from inference.classifier import GenreClassifier
-from tests.serving.server import BENTOML, ROOT, Server, serve
+from tests.serving.server import BENTOML, ROOT, serve
 from tests.sounds import FFMPEG, LIBSNDFILE, encode, music
 
 SONG = encode(music(35), 44_100, "mp3")
