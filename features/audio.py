@@ -26,7 +26,8 @@ MAX_CHANNELS = 64
 MAX_AMPLITUDE = 1e10
 # A header may promise a little more than there is (encoder padding); a tenth is a piece of the song.
 MISSING_TOLERANCE = 0.1
-BLOCK_FRAMES = 65_536
+# Samples of all channels that libsndfile decodes at a time: it seeks after each block, which takes an MP3 a while.
+_BLOCK_SAMPLES = 1 << 18
 
 # FFmpeg can also read playlists and raw formats: the first open other files, the second take any bytes for sound.
 _DEMUXERS = "aac,ac3,aiff,amr,ape,asf,au,avi,caf,dsf,eac3,flac,flv,matroska,mov,mp3,mpeg,mpegts,ogg,tta,w64,wav,wv"
@@ -103,8 +104,9 @@ def _libsndfile_reader(file: BinaryIO) -> soundfile.SoundFile | None:
 def _sound_from_libsndfile(reader: soundfile.SoundFile, file: BinaryIO) -> Sound:
     def blocks() -> Iterator[NDArray[np.float32]]:
         decoded = 0
+        buffer = np.empty((_BLOCK_SAMPLES // reader.channels, reader.channels), np.float32)
         try:
-            while len(block := reader.read(BLOCK_FRAMES, dtype="float32", always_2d=True)):
+            while len(block := reader.read(out=buffer)):
                 decoded += len(block)
                 yield _mono(block.T)
         except soundfile.LibsndfileError as error:
@@ -179,7 +181,7 @@ def _checked(sound: Sound) -> Sound:
     def blocks() -> Iterator[NDArray[np.float32]]:
         for block in sound.blocks:
             # Written so that it is true for NaN as well.
-            if not np.abs(block).max(initial=0) < MAX_AMPLITUDE:
+            if not (block.max(initial=0) < MAX_AMPLITUDE and block.min(initial=0) > -MAX_AMPLITUDE):
                 raise UnreadableAudio(
                     "The samples are not finite numbers. Export the file again, as 16-bit WAV or FLAC."
                 )

@@ -133,16 +133,20 @@ def _window_starts(frames: int, settings: MelSettings) -> NDArray[np.intp]:
 
 
 def _cut_sound(blocks: Iterator[NDArray[np.float32]], clip_samples: int) -> Iterator[NDArray[np.float32]]:
-    """Yield the sound of the blocks again in clips of `clip_samples`, the last one as long as what remains."""
-    held: list[NDArray[np.float32]] = []
-    held_samples = 0
+    """Yield the sound of the blocks again in clips of `clip_samples`, the last one as long as what remains.
+
+    All are views of one buffer: the next overwrites the last.
+    """
+    clip = np.empty(clip_samples, np.float32)
+    filled = 0
     for block in blocks:
-        held.append(block)
-        held_samples += len(block)
-        while held_samples >= clip_samples:
-            sound = np.concatenate(held)
-            yield sound[:clip_samples]
-            held = [sound[clip_samples:]]
-            held_samples -= clip_samples
-    if held_samples:
-        yield np.concatenate(held)
+        while len(block):
+            taken = min(len(block), clip_samples - filled)
+            clip[filled : filled + taken] = block[:taken]
+            block = block[taken:]
+            filled += taken
+            if filled == clip_samples:
+                yield clip
+                filled = 0
+    if filled:
+        yield clip[:filled]
