@@ -3,15 +3,14 @@
     bentoml serve service:GenreService
     curl -F audio=@song.mp3 localhost:3000/classify
 
-Two BentoML services, each in its own process: MelFeatures turns audio into log-mel windows, GenreService faces the
-network and runs the models on them. Settings, from the environment: GENRE_MODELS, a folder of bundles to serve in
-place of the shipped ones, and the limits in `serving/limits.py`.
+Two BentoML services: MelFeatures turns audio into log-mel windows, GenreService faces the network and runs the models
+on them. Both in one process are the fastest on one machine; in two, a file that crashes its decoder takes down only the
+first; and each can have machines of its own, `bentoml serve service:MelFeatures` there. `serving/settings.py` has the
+settings.
 """
 
-import os
 from dataclasses import asdict, dataclass, replace
 from itertools import islice
-from pathlib import Path
 from time import perf_counter
 from typing import Annotated, Any, TypeVar, cast
 
@@ -30,47 +29,64 @@ from starlette.routing import Route
 from features.audio import UnreadableAudio
 from features.mel import MelSettings
 from features.windows import SongWindows, TooLong, song_windows
-from inference.bundle import MODELS, UnknownModel, find_card, list_cards, load_bundle
+from inference.bundle import UnknownModel, find_card, list_cards, load_bundle
 from inference.card import ModelCard
 from inference.classifier import GenreClassifier, Prediction
 from inference.explanation import explain
-from serving import openapi
+from serving import hop, openapi
 from serving.admission import Admission, Turns
 from serving.errors import JsonErrors, Refusal
 from serving.form import BatchForm, ClassifyForm, SongForm, song_bytes
-from serving.limits import LIMITS
 from serving.logs import RequestLog, log_with_request, write_json_lines
 from serving.metrics import Metrics
 from serving.picture import draw_explanation
+from serving.settings import SETTINGS
 
-MODELS_FOLDER = Path(os.environ.get("GENRE_MODELS", MODELS))
+Audio = TypeVar("Audio")
 
 # BentoML closes a dependency's session, and with it the calls under way, after so many requests or seconds: never.
 ONE_SESSION = {"max_requests": 10**9, "max_age": 1e9}
-Audio = TypeVar("Audio")
 
 # serving.logs has what replaces BentoML's own log of requests.
 NO_ACCESS_LOG = {"access": {"enabled": False}}
 # Longer than a whole batch may take by limits of our own, whose answers say which one was reached.
-TRAFFIC = {"timeout": (2 * LIMITS.batch_files + 1) * LIMITS.seconds}
+TRAFFIC = {"timeout": (2 * SETTINGS.batch_files + 1) * SETTINGS.seconds}
 
 
-@bentoml.service(runner_connection=ONE_SESSION, threads=LIMITS.songs, traffic=TRAFFIC, logging=NO_ACCESS_LOG)
+# A song's arrays are megabytes: without these, glibc gives them back to the kernel after each and asks for them again,
+# which costs a seventh of all time.
+KEEP_MEMORY = [
+    {"name": "MALLOC_TRIM_THRESHOLD_", "value": "64000000"},
+    {"name": "MALLOC_MMAP_THRESHOLD_", "value": "32000000"},
+]
+
+
+def mel_windows(audio: bytes, mel: MelSettings) -> SongWindows:
+    """Return a song's windows; raise Refusal if it has none."""
+    try:
+        return song_windows(audio, mel, SETTINGS.song_seconds)
+    except UnreadableAudio as error:
+        raise Refusal(400, str(error), "unreadable audio") from error
+    except TooLong as error:
+        raise Refusal(413, str(error), "too long") from error
+
+
+@bentoml.service(
+    runner_connection=ONE_SESSION, threads=SETTINGS.songs, traffic=TRAFFIC, logging=NO_ACCESS_LOG, envs=KEEP_MEMORY
+)
 class MelFeatures:
     """The feature runner: audio in, log-mel windows out."""
 
     def __init__(self) -> None:
         write_json_lines()
 
-    @bentoml.api
-    def windows(self, audio: bytes, mel: dict[str, Any]) -> dict[str, Any]:
-        """Return the fields of SongWindows, or those of a Refusal: BentoML would bury an exception's message."""
+    @bentoml.api(input_spec=hop.Message, output_spec=hop.Message)
+    def windows(self, question: bytes) -> bytes:
+        """Return the answer to a question, both as `serving/hop.py` has them."""
         try:
-            return vars(song_windows(audio, MelSettings(**mel), LIMITS.song_seconds))
-        except UnreadableAudio as error:
-            return {"status": 400, "message": str(error), "reason": "unreadable audio"}
-        except TooLong as error:
-            return {"status": 413, "message": str(error), "reason": "too long"}
+            return hop.answer(mel_windows(*hop.read_question(question)))
+        except Refusal as problem:
+            return hop.answer(problem)
 
 
 @dataclass(frozen=True)
@@ -85,9 +101,14 @@ class SongAnswer:
 class Answer(IORootModel[Prediction]):
     """What POST /classify answers when all is well."""
 
+    # Else BentoML makes the type's schema again for each answer.
+    media_type = "application/json"
+
 
 class BatchAnswer(IORootModel[list[SongAnswer]]):
     """What POST /classify_batch answers when all is well."""
+
+    media_type = "application/json"
 
 
 async def list_models(_: Request) -> JSONResponse:
@@ -103,18 +124,22 @@ async def describe(_: Request) -> JSONResponse:
 
 
 @bentoml.asgi_app(Starlette(routes=[Route("/models", list_models), Route("/docs.json", describe)]))
-@bentoml.service(runner_connection=ONE_SESSION, traffic=TRAFFIC, logging=NO_ACCESS_LOG)
+@bentoml.service(
+    workers=SETTINGS.workers, runner_connection=ONE_SESSION, traffic=TRAFFIC, logging=NO_ACCESS_LOG, envs=KEEP_MEMORY
+)
 class GenreService:
     """The HTTP face, and the models."""
 
-    mel_features = bentoml.depends(MelFeatures)
+    if SETTINGS.mel_features:
+        address = None if SETTINGS.mel_features == "process" else SETTINGS.mel_features
+        mel_features = bentoml.depends(MelFeatures, url=address)
 
     def __init__(self) -> None:
         write_json_lines()
         self.metrics = Metrics()
         self.turns = Turns()
-        self.cards = list_cards(MODELS_FOLDER)
-        self.classifiers = {name: GenreClassifier(load_bundle(MODELS_FOLDER / name)) for name in self.cards}
+        self.cards = list_cards(SETTINGS.models)
+        self.classifiers = {name: GenreClassifier(load_bundle(SETTINGS.models / name)) for name in self.cards}
 
     @bentoml.api(input_spec=ClassifyForm, output_spec=Answer)
     async def classify(
@@ -175,15 +200,17 @@ class GenreService:
             raise Refusal(400, str(error), "unknown model") from error
 
     async def _windows(self, audio: UploadFile, card: ModelCard) -> SongWindows:
-        question = {"audio": await song_bytes(audio), "mel": asdict(card.mel)}
-        try:
-            features = await self.mel_features.to_async.windows(**question)
-        except aiohttp.ClientConnectionError:
-            # The connection had been idle and was being closed, or the process has gone: the next one is another.
-            features = await self.mel_features.to_async.windows(**question)
-        if "reason" in features:
-            raise Refusal(**features)
-        return SongWindows(**features)
+        content = await song_bytes(audio)
+        if not SETTINGS.mel_features:
+            return await anyio.to_thread.run_sync(mel_windows, content, card.mel)
+        question = hop.question(content, card.mel)
+        for _ in range(2):
+            try:
+                return hop.read_answer(await self.mel_features.to_async.windows(question))
+            except aiohttp.ClientConnectionError as error:
+                # The connection had been idle and was being closed, or the process has gone: the next one is another.
+                failure = error
+        raise Refusal(503, "A part of the service is starting. Send this song again.", "no features") from failure
 
     async def _classify(self, audio: UploadFile, card: ModelCard, top_k: int | None) -> Prediction:
         async with self.turns.song(audio.size or 0):

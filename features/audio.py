@@ -5,6 +5,7 @@ track of a video and whatever else libsndfile declines go through the FFmpeg ins
 """
 
 import io
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -79,7 +80,8 @@ def open_audio(source: Path | str | bytes) -> Iterator[Sound]:
     Its content decides how it is read; its name plays no part. Raises UnreadableAudio if the content is not sound,
     and OSError if the path cannot be opened.
     """
-    with io.BytesIO(source) if isinstance(source, bytes) else open(source, "rb", buffering=0) as file:
+    with _file_of(source) if isinstance(source, bytes) else open(source, "rb", buffering=0) as file:
+        file.seek(0)
         if not file.read(1):
             raise UnreadableAudio("The file is empty. Send a file with sound in it.")
         reader = None if is_mp3_without_length(file) else _libsndfile_reader(file)
@@ -91,11 +93,20 @@ def open_audio(source: Path | str | bytes) -> Iterator[Sound]:
                 yield _checked(_sound_from_ffmpeg(container))
 
 
+def _file_of(content: bytes) -> BinaryIO:
+    """Return the content as a file in memory, with a descriptor where the system has such files."""
+    if not hasattr(os, "memfd_create"):
+        return io.BytesIO(content)
+    file = os.fdopen(os.memfd_create("audio"), "w+b", buffering=0)
+    file.write(content)
+    return file
+
+
 def _libsndfile_reader(file: BinaryIO) -> soundfile.SoundFile | None:
     """Return the file opened by libsndfile, or None if libsndfile does not know its format."""
     file.seek(0)
     try:
-        # Given a descriptor, libsndfile reads without calling back into Python.
+        # Given a descriptor, libsndfile reads without calling back into Python, and so without its lock.
         return soundfile.SoundFile(file if isinstance(file, io.BytesIO) else file.fileno(), closefd=False)
     except soundfile.LibsndfileError:
         return None

@@ -106,8 +106,9 @@ def _mel_filters(
 ) -> scipy.sparse.csr_array[np.float32]:
     """Return the triangular mel filters, shape (n_mels, bins), each of unit area over frequency in Hz.
 
-    The bins are those of the Fourier transform up to the last that any filter takes. That area, and the spacing, are Slaney's (Auditory Toolbox, 1998), as librosa has them. The weights also undo what
-    a longer window (power) and a finer Fourier transform (bins per band) add at rates other than the settings' own.
+    The bins are those of the Fourier transform up to the last that any filter takes. The area, and the spacing, are
+    Slaney's (Auditory Toolbox, 1998), as librosa has them. The weights also undo what a longer window (power) and a
+    finer Fourier transform (bins per band) add at rates other than the settings' own.
     """
     edges_hz = _edges_hz(settings)
     bins_hz = np.fft.rfftfreq(fft_size, 1 / sample_rate_hz)

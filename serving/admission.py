@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from serving.errors import Refusal
 from serving.form import drain
-from serving.limits import LIMITS
+from serving.settings import SETTINGS
 
 # About ten minutes of MP3; a larger file is large.
 _LARGE_BYTES = 10_000_000
@@ -23,8 +23,8 @@ class Turns:
     """The turns of one worker process."""
 
     def __init__(self) -> None:
-        self._songs = asyncio.Semaphore(LIMITS.songs)
-        self._large_songs = asyncio.Semaphore(LIMITS.songs - 1)
+        self._songs = asyncio.Semaphore(SETTINGS.songs)
+        self._large_songs = asyncio.Semaphore(SETTINGS.songs - 1)
 
     @asynccontextmanager
     async def song(self, size: int) -> AsyncIterator[None]:
@@ -34,14 +34,14 @@ class Turns:
         """
         async with AsyncExitStack() as held:
             try:
-                async with asyncio.timeout(LIMITS.seconds):
+                async with asyncio.timeout(SETTINGS.seconds):
                     if size > _LARGE_BYTES:
                         await held.enter_async_context(self._large_songs)
                     await held.enter_async_context(self._songs)
             except TimeoutError as error:
                 raise Refusal(503, "The service is busy. Send this song again in a minute.", "busy") from error
             try:
-                async with asyncio.timeout(LIMITS.seconds):
+                async with asyncio.timeout(SETTINGS.seconds):
                     yield
             except TimeoutError as error:
                 raise Refusal(504, "The song takes too long to analyse. Send a part of it.", "timeout") from error
@@ -59,7 +59,7 @@ class Admission:
         if scope["type"] != "http" or scope["method"] != "POST":
             await self.app(scope, receive, send)
             return
-        if self._requests >= LIMITS.requests:
+        if self._requests >= SETTINGS.requests:
             await drain(Request(scope, receive))
             problem = Refusal(429, "Too many songs at once. Send this one again in a few seconds.", "too many")
             await problem.response()(scope, receive, send)

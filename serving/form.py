@@ -15,14 +15,14 @@ from starlette.requests import Request
 from starlette.types import Message
 
 from serving.errors import Refusal
-from serving.limits import LIMITS
+from serving.settings import SETTINGS
 
 # The form around the songs: boundaries, headers and the other fields.
 _FORM_BYTES = 100_000
 _FIELD_BYTES = 1024
 # How far a client that sends too much is listened to, so that it gets to read the answer.
 _DRAIN_SECONDS = 1.0
-_DRAIN_BYTES = LIMITS.batch_bytes
+_DRAIN_BYTES = SETTINGS.batch_bytes
 
 _MODEL = Field(None, description="Name of the model, from GET /models.", examples=["gtzan-svm"])
 _TOP_K = Field(None, ge=1, description="Answer with the probabilities of only so many genres.", examples=[3])
@@ -43,7 +43,7 @@ class SongForm(bentoml.IODescriptor):
         BentoML's own reading would fetch the address, or open the path, that a client sends in place of a file, takes
         uploads of any size, and answers what it cannot read with an error of another shape.
         """
-        fields = await _read(request, max_files=1, max_bytes=LIMITS.upload_bytes)
+        fields = await _read(request, max_files=1, max_bytes=SETTINGS.upload_bytes)
         if isinstance(fields["audio"], list):
             (fields["audio"],) = fields["audio"]
         form: SongForm = cls.model_construct(**{name: fields.get(name) for name in cls.model_fields})
@@ -59,29 +59,29 @@ class ClassifyForm(SongForm):
 class BatchForm(bentoml.IODescriptor):
     """Songs to classify, with a field `audio` for each."""
 
-    audio: list[Path] = Field(description=f"Songs as POST /classify takes them, up to {LIMITS.batch_files}.")
+    audio: list[Path] = Field(description=f"Songs as POST /classify takes them, up to {SETTINGS.batch_files}.")
     model: str | None = _MODEL
     top_k: int | None = _TOP_K
 
     @classmethod
     async def from_http_request(cls, request: Request, serde: Any) -> "BatchForm":  # noqa: ARG003 - BentoML's signature
         """Return the form as `SongForm` does; a file that is too large is the service's to refuse."""
-        fields = await _read(request, max_files=LIMITS.batch_files, max_bytes=LIMITS.batch_bytes)
+        fields = await _read(request, max_files=SETTINGS.batch_files, max_bytes=SETTINGS.batch_bytes)
         form: BatchForm = cls.model_construct(**fields)
         return form
 
 
 async def song_bytes(file: UploadFile) -> bytes:
     """Return what a file of a form holds; raise Refusal if it is over the limit of one song."""
-    if (file.size or 0) > LIMITS.upload_bytes:
-        raise _too_large(LIMITS.upload_bytes)
+    if (file.size or 0) > SETTINGS.upload_bytes:
+        raise _too_large(SETTINGS.upload_bytes)
     return await file.read()
 
 
 async def _read(request: Request, *, max_files: int, max_bytes: int) -> dict[str, Any]:
     """Return a form's fields, of which `audio` is a list of files or the Refusal that says what is wrong."""
     try:
-        async with asyncio.timeout(LIMITS.seconds):
+        async with asyncio.timeout(SETTINGS.seconds):
             return await _read_checked(request, max_files, max_bytes)
     except Refusal as problem:
         if problem.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:

@@ -24,7 +24,7 @@ from benchmarks.server import Server
 from serving import admission
 from serving.admission import Turns
 from serving.errors import Refusal
-from serving.limits import LIMITS
+from serving.settings import SETTINGS
 from tests.serving.server import ROOT, serve
 from tests.sounds import encode, music
 
@@ -92,7 +92,8 @@ def test_a_song_that_takes_too_long_is_given_up(tmp_path: Path) -> None:
 
 
 def test_a_feature_process_that_is_killed_costs_no_answer(tmp_path: Path) -> None:
-    with serve("service:GenreService", ROOT, tmp_path / "log") as server, ThreadPoolExecutor(4) as pool:
+    apart = {"GENRE_MEL_FEATURES": "process"}
+    with serve("service:GenreService", ROOT, tmp_path / "log", **apart) as server, ThreadPoolExecutor(4) as pool:
         answers = [pool.submit(classify, server, SONG) for _ in range(40)]
         workers = psutil.Process(server.process.pid).children(recursive=True)
         (feature_process,) = (worker for worker in workers if "MelFeatures" in worker.cmdline())
@@ -100,22 +101,26 @@ def test_a_feature_process_that_is_killed_costs_no_answer(tmp_path: Path) -> Non
         assert Counter(answer.result().status_code for answer in answers) == {200: 40}
 
 
-@pytest.mark.parametrize("value", ["fast", "-1", "nan", "inf"])
-def test_a_limit_that_makes_no_sense_is_named_before_anything_starts(value: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "value", "complaint"),
+    [("GENRE_MAX_SECONDS", value, "must be a number, 0.1 or more") for value in ("fast", "-1", "nan", "inf")]
+    + [("GENRE_MEL_FEATURES", "elsewhere", "must be nothing, 'process' or an address, http://...")],
+)
+def test_a_setting_that_makes_no_sense_is_named_before_anything_starts(name: str, value: str, complaint: str) -> None:
     done = subprocess.run(
         [sys.executable, "-c", "import service"],
         cwd=ROOT,
-        env=os.environ | {"GENRE_MAX_SECONDS": value},
+        env=os.environ | {name: value},
         capture_output=True,
         text=True,
         check=False,
     )
     assert done.returncode == 1
-    assert f"GENRE_MAX_SECONDS must be a number, 0.1 or more, not {value!r}." in done.stderr
+    assert f"{name} {complaint}, not {value!r}." in done.stderr
 
 
 def test_a_turn_is_kept_free_of_large_files(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(admission, "LIMITS", replace(LIMITS, songs=3, seconds=0.5))
+    monkeypatch.setattr(admission, "SETTINGS", replace(SETTINGS, songs=3, seconds=0.5))
 
     async def scene() -> list[int]:
         turns, go_home = Turns(), asyncio.Event()

@@ -1,0 +1,88 @@
+"""All settings of the service, from the environment."""
+
+import math
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from inference.bundle import MODELS
+
+# How many songs a core has in hand at a time, so that it never waits: more, where the features are computed elsewhere.
+_SONGS_A_CORE = {"": 1, "process": 2}
+_SONGS_A_CORE_BY_ADDRESS = 8
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What is served and by what, and what one request, and all of them together, may take of a worker process.
+
+    `models` is a folder of bundles. `mel_features` says where the features are computed: "" in GenreService's own
+    processes, "process" in one of their own beside, else at an address. `workers` is the number of GenreService's
+    processes.
+
+    `upload_bytes` and `song_seconds` are of one song, `batch_files` of one request and `batch_bytes` of all its songs.
+    `songs` are worked on at once, and no more than `requests` are received, wait or are worked on. A request may take
+    `seconds` to be received, as long to wait for its turn, and as long to be worked on.
+    """
+
+    models: Path
+    mel_features: str
+    workers: int
+    upload_bytes: int
+    batch_files: int
+    song_seconds: float
+    songs: int
+    requests: int
+    seconds: float
+
+    @property
+    def batch_bytes(self) -> int:
+        """The most that the songs of one request are together."""
+        return 4 * self.upload_bytes
+
+    @classmethod
+    def from_environment(cls) -> "Settings":
+        """Return the settings; raise ValueError for one that makes no sense."""
+        mel_features = os.environ.get("GENRE_MEL_FEATURES", "")
+        if mel_features not in _SONGS_A_CORE and not mel_features.startswith(("http://", "https://")):
+            raise ValueError(
+                f"GENRE_MEL_FEATURES must be nothing, 'process' or an address, http://..., not {mel_features!r}."
+            )
+        cores = _cores()
+        # A process does not keep more than four cores busy: a part of each request is Python, one at a time.
+        workers = int(_number("GENRE_WORKERS", math.ceil(cores / 4), 1))
+        songs = math.ceil(cores / workers) * _SONGS_A_CORE.get(mel_features, _SONGS_A_CORE_BY_ADDRESS)
+        return cls(
+            models=Path(os.environ.get("GENRE_MODELS") or MODELS),
+            mel_features=mel_features,
+            workers=workers,
+            upload_bytes=int(_number("GENRE_MAX_UPLOAD_MB", 50, 0.001) * 1_000_000),
+            batch_files=int(_number("GENRE_MAX_BATCH_FILES", 32, 1)),
+            song_seconds=_number("GENRE_MAX_SONG_MINUTES", 180, 0.1) * 60,
+            # At least two: while a large one is worked on, others go on.
+            songs=int(_number("GENRE_MAX_SONGS", max(2, songs), 2)),
+            requests=int(_number("GENRE_MAX_REQUESTS", 64, 1)),
+            seconds=_number("GENRE_MAX_SECONDS", 60, 0.1),
+        )
+
+
+def _cores() -> int:
+    """Return how many cores there are, or how many of them the container may use (Linux's cgroup version 2)."""
+    cores = os.cpu_count() or 1
+    share = Path("/sys/fs/cgroup/cpu.max")
+    quota, period = share.read_text(encoding="ascii").split() if share.exists() else ("max", "100000")
+    return cores if quota == "max" else max(1, min(cores, round(int(quota) / int(period))))
+
+
+def _number(name: str, default: float, least: float) -> float:
+    text = os.environ.get(name, "")
+    try:
+        value = float(text) if text else default
+    except ValueError:
+        value = math.nan
+    if not (least <= value < math.inf):
+        raise ValueError(f"{name} must be a number, {least:g} or more, not {text!r}.")
+    return value
+
+
+SETTINGS = Settings.from_environment()
