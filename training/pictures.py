@@ -41,7 +41,7 @@ _STYLE = {
     "legend.frameon": False,
 }
 _DPI = 110
-_COLOURS = 24
+_COLOURS = 16
 _PANELS_A_ROW = 3
 _QUARTERS = (0, 0.25, 0.5, 0.75, 1)
 _LONGEST_NAME = 20
