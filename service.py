@@ -52,7 +52,6 @@ NO_ACCESS_LOG = {"access": {"enabled": False}}
 # Longer than a whole batch may take by limits of our own, whose answers say which one was reached.
 TRAFFIC = {"timeout": (2 * SETTINGS.batch_files + 1) * SETTINGS.seconds}
 
-
 # A song's arrays are megabytes: without these, glibc gives them back to the kernel after each and asks for them again,
 # which costs a seventh of all time.
 KEEP_MEMORY = [

@@ -81,7 +81,6 @@ def open_audio(source: Path | str | bytes) -> Iterator[Sound]:
     and OSError if the path cannot be opened.
     """
     with _file_of(source) if isinstance(source, bytes) else open(source, "rb", buffering=0) as file:
-        file.seek(0)
         if not file.read(1):
             raise UnreadableAudio("The file is empty. Send a file with sound in it.")
         reader = None if is_mp3_without_length(file) else _libsndfile_reader(file)
@@ -99,6 +98,7 @@ def _file_of(content: bytes) -> BinaryIO:
         return io.BytesIO(content)
     file = os.fdopen(os.memfd_create("audio"), "w+b", buffering=0)
     file.write(content)
+    file.seek(0)
     return file
 
 

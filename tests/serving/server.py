@@ -4,6 +4,8 @@ import sys
 from contextlib import AbstractContextManager
 from pathlib import Path
 
+import requests
+
 from benchmarks import server
 from benchmarks.server import Server
 
@@ -14,4 +16,9 @@ BENTOML = Path(sys.executable).with_name("bentoml")
 def serve(target: str, folder: Path, log: Path, **settings: str) -> AbstractContextManager[Server]:
     """Run `bentoml serve TARGET` in a folder until the block ends."""
     quiet = {"BENTOML_DO_NOT_TRACK": "True", "ORT_DISABLE_TELEMETRY": "1"}
-    return server.serve([BENTOML, "serve", target], folder, log, **quiet, **settings)
+    return server.serve([BENTOML, "serve", target], folder, log, **(quiet | settings))
+
+
+def classify(server: Server, audio: bytes, name: str = "song.mp3", **fields: str) -> requests.Response:
+    """Ask a server for a song's genre."""
+    return requests.post(f"{server.url}/classify", files={"audio": (name, audio)}, data=fields, timeout=60)

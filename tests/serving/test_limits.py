@@ -25,7 +25,7 @@ from serving import admission
 from serving.admission import Turns
 from serving.errors import Refusal
 from serving.settings import SETTINGS
-from tests.serving.server import ROOT, serve
+from tests.serving.server import ROOT, classify, serve
 from tests.sounds import encode, music
 
 SONG = encode(music(30), 44_100, "mp3")
@@ -37,10 +37,6 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     limits = {"GENRE_MAX_REQUESTS": "4", "GENRE_MAX_SONG_MINUTES": "2", "GENRE_MAX_SECONDS": "10"}
     with serve("service:GenreService", ROOT, log, **limits) as server:
         yield server
-
-
-def classify(server: Server, audio: bytes) -> requests.Response:
-    return requests.post(f"{server.url}/classify", files={"audio": ("song", audio)}, timeout=60)
 
 
 @pytest.mark.parametrize("suffix", ["flac", "m4a"])

@@ -25,7 +25,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from benchmarks.server import Server
 from inference.bundle import MODELS, list_cards, load_bundle
 from inference.classifier import GenreClassifier
-from tests.serving.server import BENTOML, ROOT, serve
+from tests.serving.server import BENTOML, ROOT, classify, serve
 from tests.sounds import FFMPEG, LIBSNDFILE, encode, music
 
 SONG = encode(music(35), 44_100, "mp3")
@@ -36,10 +36,6 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     log = tmp_path_factory.mktemp("server") / "log"
     with serve("service:GenreService", ROOT, log, GENRE_MAX_UPLOAD_MB="8") as server:
         yield server
-
-
-def classify(server: Server, audio: bytes, name: str = "song.mp3", **fields: str) -> requests.Response:
-    return requests.post(f"{server.url}/classify", files={"audio": (name, audio)}, data=fields, timeout=60)
 
 
 def error_of(response: requests.Response) -> str:

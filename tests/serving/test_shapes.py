@@ -5,25 +5,20 @@ from pathlib import Path
 
 import psutil
 import pytest
-import requests
 
 from benchmarks.server import Server
-from tests.serving.server import ROOT, serve
+from tests.serving.server import ROOT, classify, serve
 from tests.sounds import encode, music
 
 SONG = encode(music(40), 44_100, "mp3")
-ERRORS = {"no sound": b"no sound at all", "too long": encode(music(70), 44_100, "flac")}
-LIMIT = {"GENRE_MAX_SONG_MINUTES": "1"}
-
-
-def ask(server: Server, audio: bytes) -> requests.Response:
-    return requests.post(f"{server.url}/classify", files={"audio": ("song", audio)}, timeout=60)
+NO_SOUND, TOO_LONG = b"no sound at all", encode(music(70), 44_100, "flac")
+# One worker, however many cores there are.
+SETTINGS = {"GENRE_MAX_SONG_MINUTES": "1", "GENRE_WORKERS": "1"}
 
 
 def answers(server: Server) -> list[tuple[int, object]]:
-    return [
-        (answer.status_code, answer.json()) for answer in (ask(server, audio) for audio in (SONG, *ERRORS.values()))
-    ]
+    responses = [classify(server, audio) for audio in (SONG, NO_SOUND, TOO_LONG)]
+    return [(response.status_code, response.json()) for response in responses]
 
 
 def services(server: Server) -> int:
@@ -33,7 +28,7 @@ def services(server: Server) -> int:
 
 @pytest.fixture(scope="module")
 def expected(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[int, object]]:
-    with serve("service:GenreService", ROOT, tmp_path_factory.mktemp("one") / "log", **LIMIT) as server:
+    with serve("service:GenreService", ROOT, tmp_path_factory.mktemp("one") / "log", **SETTINGS) as server:
         assert services(server) == 1
         return answers(server)
 
@@ -43,21 +38,21 @@ def test_all_is_well_in_one_process(expected: list[tuple[int, object]]) -> None:
 
 
 def test_a_process_of_their_own_gives_the_same(expected: list[tuple[int, object]], tmp_path: Path) -> None:
-    with serve("service:GenreService", ROOT, tmp_path / "log", GENRE_MEL_FEATURES="process", **LIMIT) as server:
+    with serve("service:GenreService", ROOT, tmp_path / "log", GENRE_MEL_FEATURES="process", **SETTINGS) as server:
         assert services(server) == 2
         assert answers(server) == expected
 
 
 def test_another_machine_gives_the_same_and_is_missed(expected: list[tuple[int, object]], tmp_path: Path) -> None:
     with ExitStack() as running:
-        features = running.enter_context(serve("service:MelFeatures", ROOT, tmp_path / "features", **LIMIT))
-        apart = {"GENRE_MEL_FEATURES": features.url}
+        features = running.enter_context(serve("service:MelFeatures", ROOT, tmp_path / "features", **SETTINGS))
+        apart = SETTINGS | {"GENRE_MEL_FEATURES": features.url}
         server = running.enter_context(serve("service:GenreService", ROOT, tmp_path / "log", **apart))
         assert services(server) == 1
         assert answers(server) == expected
         features.process.terminate()
         features.process.wait(30)
-        missed = ask(server, SONG)
+        missed = classify(server, SONG)
         assert missed.status_code == 503
         assert "A part of the service is starting" in missed.json()["error"]
         assert missed.headers["retry-after"]
@@ -66,4 +61,4 @@ def test_another_machine_gives_the_same_and_is_missed(expected: list[tuple[int, 
 def test_several_workers_share_the_requests(tmp_path: Path) -> None:
     with serve("service:GenreService", ROOT, tmp_path / "log", GENRE_WORKERS="2") as server:
         assert services(server) == 2
-        assert {ask(server, SONG).status_code for _ in range(4)} == {200}
+        assert {classify(server, SONG).status_code for _ in range(4)} == {200}
