@@ -115,7 +115,7 @@ def measure(workloads: dict[str, list[Path]], clients: Sequence[int], seconds: f
                         sum(statuses.values()),
                         sum(statuses.values()) - answered,
                         # The last answers come after the time is over; a client's pace is what its latencies say.
-                        number / float(np.mean(latencies)),
+                        number / float(np.mean(latencies)) * answered / sum(statuses.values()),
                         p50,
                         p95,
                         p99,

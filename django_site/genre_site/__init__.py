@@ -1,0 +1,1 @@
+"""The site: its settings, addresses, health and headers."""

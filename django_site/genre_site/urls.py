@@ -1,0 +1,19 @@
+"""The site's addresses."""
+
+from django.contrib import admin
+from django.urls import include, path
+
+from genre_site import health
+
+urlpatterns = [
+    path("", include("songs.urls")),
+    path("accounts/", include("accounts.urls")),
+    path("admin/", admin.site.urls),
+    path("livez", health.livez),
+    path("readyz", health.readyz),
+]
+
+handler400 = "genre_site.errors.bad_request"
+handler403 = "genre_site.errors.forbidden"
+handler404 = "genre_site.errors.not_found"
+handler500 = "genre_site.errors.server_error"

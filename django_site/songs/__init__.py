@@ -1,0 +1,1 @@
+"""Songs: uploads, results and history."""

@@ -1,0 +1,124 @@
+"""What the charts show, as shapes: the templates write them as SVG, so that colours follow the page."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+# The style sheet has so many colours for genres.
+COLOURS = 12
+
+
+@dataclass(frozen=True)
+class Bar:
+    """One genre's probability, 0 to 1, and its width in hundredths."""
+
+    genre: str
+    probability: float
+    colour: int
+
+    @property
+    def width(self) -> float:
+        """Width in hundredths of the chart's."""
+        return round(100 * self.probability, 2)
+
+
+@dataclass(frozen=True)
+class Span:
+    """A part of a song in one genre, "" where the model was not sure; `x` and `width` in thousandths of the song."""
+
+    start_seconds: float
+    end_seconds: float
+    genre: str
+    confidence: float
+    x: float
+    width: float
+    colour: int
+
+
+@dataclass(frozen=True)
+class Block:
+    """One genre's share of a column: place and height in the chart's units."""
+
+    genre: str
+    count: int
+    y: float
+    height: float
+    colour: int
+
+
+@dataclass(frozen=True)
+class Column:
+    """The analyses of one period."""
+
+    label: str
+    count: int
+    x: float
+    blocks: list[Block]
+
+
+def bars(answer: dict[str, Any]) -> list[Bar]:
+    """Return the probabilities of an answer, the greatest first."""
+    order = sorted(answer["probabilities"])
+    ranked = sorted(answer["probabilities"].items(), key=lambda item: -item[1])
+    return [Bar(genre, probability, order.index(genre) % COLOURS) for genre, probability in ranked]
+
+
+def timeline(answer: dict[str, Any]) -> list[Span]:
+    """Return the parts of a song, neighbours of one genre together."""
+    order = sorted(answer["probabilities"])
+    total = max(answer["audio"]["duration_seconds"], 1e-9)
+    merged: list[list[dict[str, Any]]] = []
+    for segment in answer["segments"]:
+        if merged and merged[-1][-1]["genre"] == segment["genre"]:
+            merged[-1].append(segment)
+        else:
+            merged.append([segment])
+    spans = []
+    for position, group in enumerate(merged):
+        start = group[0]["start_seconds"]
+        # To where the next part begins, so that no gap shows between windows.
+        end = merged[position + 1][0]["start_seconds"] if position + 1 < len(merged) else group[-1]["end_seconds"]
+        genre = group[0]["genre"] or ""
+        spans.append(
+            Span(
+                start_seconds=start,
+                end_seconds=end,
+                genre=genre,
+                confidence=sum(segment["confidence"] for segment in group) / len(group),
+                x=round(1000 * start / total, 2),
+                width=round(1000 * max(0.0, end - start) / total, 2),
+                colour=order.index(genre) % COLOURS if genre in order else -1,
+            )
+        )
+    return spans
+
+
+def columns(counts: Iterable[tuple[str, str, int]], height: float = 200, step: float = 24) -> list[Column]:
+    """Return stacked columns for (period, genre, count), in the order of periods."""
+    rows = list(counts)
+    genres = sorted({genre for _, genre, _ in rows})
+    periods: dict[str, dict[str, int]] = {}
+    for period, genre, count in rows:
+        periods.setdefault(period, {})[genre] = count
+    highest = max((sum(of.values()) for of in periods.values()), default=1)
+    return [
+        Column(label, sum(of.values()), position * step, _stack(of, genres, height / highest, height))
+        for position, (label, of) in enumerate(periods.items())
+    ]
+
+
+def _stack(counts: dict[str, int], genres: Sequence[str], scale: float, height: float) -> list[Block]:
+    blocks, top = [], height
+    for position, genre in enumerate(genres):
+        if genre in counts:
+            top -= counts[genre] * scale
+            blocks.append(
+                Block(
+                    genre,
+                    counts[genre],
+                    round(top, 2),
+                    round(counts[genre] * scale, 2),
+                    position % COLOURS if genre else -1,
+                )
+            )
+    return blocks

@@ -1,0 +1,192 @@
+"""A user's history: every view takes its rows from the user's own."""
+
+import csv
+import json
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.core.paginator import Paginator
+from django.db.models import Count, Max, Min, QuerySet
+from django.db.models.functions import TruncDay, TruncMonth, TruncWeek
+from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from songs import charts
+from songs.forms import FeedbackForm, HistoryForm
+from songs.models import Analysis, Feedback, Picture
+from songs.uploading import result_context
+
+_ROWS_A_PAGE = 25
+_EXPORTED = ("file_name", "file_bytes", "analysed_at", "genre", "confidence", "duration_seconds", "model_name")
+# What makes a spreadsheet run a cell as a formula.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+def _own(request: HttpRequest) -> QuerySet[Analysis]:
+    return Analysis.objects.filter(user_id=request.user.pk)
+
+
+def _asked(request: HttpRequest) -> tuple[HistoryForm, QuerySet[Analysis]]:
+    genres = list(_own(request).order_by("genre").values_list("genre", flat=True).distinct())
+    form = HistoryForm(request.GET, genres=genres)
+    return form, form.choose(_own(request))
+
+
+@login_required
+@require_safe
+def history(request: HttpRequest) -> HttpResponse:
+    """Show the user's analyses, a page at a time."""
+    form, rows = _asked(request)
+    listed = rows.select_related("feedback").defer("answer")
+    page = Paginator(listed, _ROWS_A_PAGE).get_page(request.GET.get("page"))
+    query = request.GET.copy()
+    query.pop("page", None)
+    return render(request, "songs/history.html", {"form": form, "page": page, "query": query.urlencode()})
+
+
+@login_required
+@require_safe
+def result(request: HttpRequest, pk: int) -> HttpResponse:
+    """Show one analysis."""
+    analysis = get_object_or_404(_own(request).select_related("feedback"), pk=pk)
+    given = getattr(analysis, "feedback", None)
+    form = FeedbackForm(genres=analysis.genres, initial={"genre": given.genre if given else analysis.genre})
+    has_picture = Picture.objects.filter(analysis=analysis).exists()
+    context = {"form": form, "given": given, "has_picture": has_picture}
+    return render(request, "songs/result.html", result_context(analysis) | context)
+
+
+@login_required
+@require_safe
+def picture(request: HttpRequest, pk: int) -> HttpResponse:
+    """Return the picture that was drawn of an analysis."""
+    drawn = Picture.objects.filter(analysis__user_id=request.user.pk, pk=pk).first()
+    if drawn is None:
+        raise Http404
+    response = HttpResponse(bytes(drawn.png), content_type="image/png")
+    response["Cache-Control"] = "private, max-age=86400"
+    return response
+
+
+@login_required
+@require_POST
+def feedback(request: HttpRequest, pk: int) -> HttpResponse:
+    """Keep which genre the user says is right."""
+    analysis = get_object_or_404(_own(request), pk=pk)
+    form = FeedbackForm(request.POST, genres=analysis.genres)
+    if form.is_valid():
+        Feedback.objects.update_or_create(analysis=analysis, defaults={"genre": form.cleaned_data["genre"]})
+        messages.success(request, "Thank you. Your answer is kept with this song.")
+    else:
+        messages.error(request, "Choose one of the genres.")
+    return redirect(analysis)
+
+
+@login_required
+@require_POST
+def delete(request: HttpRequest, pk: int) -> HttpResponse:
+    """Delete one analysis."""
+    analysis = get_object_or_404(_own(request).defer("answer"), pk=pk)
+    analysis.delete()
+    messages.success(request, f"Deleted {analysis.file_name}.")
+    return redirect("history")
+
+
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def delete_all(request: HttpRequest) -> HttpResponse:
+    """Ask, then delete all analyses of the user."""
+    if request.method == "POST":
+        _own(request).delete()
+        messages.success(request, "Your history is deleted.")
+        return redirect("history")
+    return render(request, "songs/delete_all.html", {"count": _own(request).count()})
+
+
+@login_required
+@require_safe
+def statistics(request: HttpRequest) -> HttpResponse:
+    """Show how many songs of which genre there were over time."""
+    ends = _own(request).aggregate(first=Min("analysed_at"), last=Max("analysed_at"))
+    context: dict[str, Any] = {"columns": [], "totals": []}
+    if ends["first"]:
+        span = ends["last"] - ends["first"]
+        if span < timedelta(days=31):
+            unit, shape, truncated = "day", "%-d %b", TruncDay("analysed_at")
+        elif span < timedelta(days=200):
+            unit, shape, truncated = "week", "%-d %b %Y", TruncWeek("analysed_at")
+        else:
+            unit, shape, truncated = "month", "%b %Y", TruncMonth("analysed_at")
+        rows = (
+            _own(request)
+            .annotate(period=truncated)
+            .values_list("period", "genre")
+            .annotate(count=Count("pk"))
+            .order_by("period", "genre")
+        )
+        counts = [(period.strftime(shape), genre, count) for period, genre, count in rows]
+        columns = charts.columns(counts)
+        genres = sorted({genre for _, genre, _ in counts})
+        totals = [
+            (genre, sum(count for _, of, count in counts if of == genre), index % charts.COLOURS if genre else -1)
+            for index, genre in enumerate(genres)
+        ]
+        context = {
+            "columns": columns,
+            "totals": sorted(totals, key=lambda total: -total[1]),
+            "unit": unit,
+            "width": max(240.0, columns[-1].x + 24),
+        }
+    return render(request, "songs/statistics.html", context)
+
+
+@login_required
+@require_safe
+def export(request: HttpRequest, suffix: str) -> StreamingHttpResponse:
+    """Return the chosen part of the history as CSV or JSON, row by row."""
+    _, rows = _asked(request)
+    write, content_type = {"csv": (_csv, "text/csv; charset=utf-8"), "json": (_json, "application/json")}[suffix]
+    response = StreamingHttpResponse(write(rows.select_related("feedback")), content_type=content_type)
+    response["Content-Disposition"] = f'attachment; filename="genres-{timezone.now():%Y-%m-%d}.{suffix}"'
+    return response
+
+
+class _Line:
+    """A file whose writes come back."""
+
+    def write(self, text: str) -> str:
+        return text
+
+
+def _row(analysis: Analysis) -> dict[str, Any]:
+    given = getattr(analysis, "feedback", None)
+    row = {name: getattr(analysis, name) for name in _EXPORTED}
+    return row | {
+        "analysed_at": analysis.analysed_at.isoformat(),
+        "model_version": analysis.model_version,
+        "correct_genre": given.genre if given else "",
+    }
+
+
+def _csv(rows: QuerySet[Analysis]) -> Iterator[str]:
+    writer = csv.writer(_Line())
+    yield writer.writerow([*_EXPORTED, "model_version", "correct_genre"])
+    for analysis in rows.defer("answer").iterator(2000):
+        cells = _row(analysis).values()
+        yield writer.writerow([f"'{cell}" if str(cell).startswith(_FORMULA) else cell for cell in cells])
+
+
+def _json(rows: QuerySet[Analysis]) -> Iterator[str]:
+    before = "[\n"
+    for analysis in rows.iterator(500):
+        row = _row(analysis)
+        row = row | {"genre": row["genre"] or None, "correct_genre": row["correct_genre"] or None}
+        yield before + json.dumps(row | {"answer": analysis.answer}, ensure_ascii=False)
+        before = ",\n"
+    yield "[]\n" if before == "[\n" else "\n]\n"
+

@@ -1,0 +1,48 @@
+"""How often somebody may do something: counted in Redis where there is one, else in the database."""
+
+import hashlib
+import time
+from datetime import UTC, datetime
+
+from django.conf import settings
+from django.core.cache import cache
+from django.db import transaction
+from django.db.models import F
+from django.http import HttpRequest
+
+from songs.models import Hits
+
+
+def address(request: HttpRequest) -> str:
+    """Return the address of the client, as the last of our own proxies saw it."""
+    forwarded = request.headers.get("X-Forwarded-For", "").split(",")
+    if settings.PROXIES and len(forwarded) >= settings.PROXIES:
+        return forwarded[-settings.PROXIES].strip()
+    return str(request.META["REMOTE_ADDR"])
+
+
+def hit(what: str, who: str, seconds: int) -> int:
+    """Count one more, and return how many there were in this window of time, this one among them."""
+    window = int(time.time()) // seconds
+    key = _key(what, who, window)
+    if settings.REDIS_URL:
+        cache.add(key, 0, 2 * seconds)
+        return int(cache.incr(key))
+    with transaction.atomic():
+        Hits.objects.get_or_create(key=key, defaults={"ends_at": datetime.fromtimestamp((window + 1) * seconds, UTC)})
+        Hits.objects.filter(key=key).update(count=F("count") + 1)
+        return int(Hits.objects.values_list("count", flat=True).get(key=key))
+
+
+def forget(what: str, who: str, seconds: int) -> None:
+    """Begin to count anew."""
+    key = _key(what, who, int(time.time()) // seconds)
+    if settings.REDIS_URL:
+        cache.delete(key)
+    else:
+        Hits.objects.filter(key=key).delete()
+
+
+def _key(what: str, who: str, window: int) -> str:
+    """Return a key that does not say who it is."""
+    return f"{what}:{hashlib.sha256(f'{settings.SECRET_KEY}:{who}'.encode()).hexdigest()[:32]}:{window}"

@@ -1,0 +1,20 @@
+"""Addresses of uploads, results and history."""
+
+from django.urls import path, re_path
+
+from songs import about, history, uploading
+
+urlpatterns = [
+    path("", uploading.home, name="home"),
+    path("analyse/", uploading.analyse, name="analyse"),
+    path("draw/", uploading.draw, name="draw"),
+    path("about/", about.about, name="about"),
+    path("history/", history.history, name="history"),
+    path("history/delete/", history.delete_all, name="delete_all"),
+    path("history/statistics/", history.statistics, name="statistics"),
+    re_path(r"^history/export\.(?P<suffix>csv|json)$", history.export, name="export"),
+    path("history/<int:pk>/", history.result, name="result"),
+    path("history/<int:pk>/picture/", history.picture, name="picture"),
+    path("history/<int:pk>/feedback/", history.feedback, name="feedback"),
+    path("history/<int:pk>/delete/", history.delete, name="delete"),
+]
