@@ -4,6 +4,7 @@
 
 DATA ?= ../shared/data
 PORT ?= 3000
+SITE_PORT ?= 8000
 MIX ?= $(DATA)/audio
 SONG ?= $(firstword $(wildcard $(MIX)/*/*/*.mp3 $(MIX)/*/*.mp3 $(MIX)/*.mp3))
 
@@ -13,6 +14,7 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 
 # One virtual environment a role, so that serving does not carry what training needs.
 SERVE := .venv/serve/bin
+SITE := .venv/site/bin
 DEV := .venv/dev/bin
 
 export BENTOML_DO_NOT_TRACK := True
@@ -23,8 +25,14 @@ help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: run
-run: .venv/serve/installed ## serve the shipped models on http://localhost:3000 (PORT=... for another port)
-	$(SERVE)/bentoml serve service:GenreService --port $(PORT)
+run: .venv/serve/installed .venv/site/installed ## the site on http://localhost:8000 and the service on :3000 (SITE_PORT=, PORT=)
+	$(SITE)/python django_site/manage.py migrate --verbosity 0
+	$(SITE)/python django_site/manage.py collectstatic --noinput --verbosity 0
+	@trap 'kill $$service $$site; wait' EXIT; trap 'exit 130' INT; trap 'exit 143' TERM; \
+	$(SERVE)/bentoml serve service:GenreService --port $(PORT) & service=$$!; \
+	GENRE_SERVICE_URL=http://127.0.0.1:$(PORT) $(SITE)/gunicorn --config django_site/gunicorn.conf.py \
+		--bind 127.0.0.1:$(SITE_PORT) & site=$$!; \
+	echo 'The site: http://localhost:$(SITE_PORT)'; wait $$site
 
 .PHONY: test
 test: .venv/dev/installed ## run the tests

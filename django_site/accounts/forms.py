@@ -1,19 +1,24 @@
 """The forms around accounts."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from django import forms
 from django.contrib.auth.forms import AuthenticationForm, UserCreationForm
 from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
-
+from django.http import HttpRequest
 from songs.limits import address, forget, hit
+
+if TYPE_CHECKING:
+    UserForm = UserCreationForm[User]
+else:
+    UserForm = UserCreationForm
 
 _WINDOW_SECONDS = 900
 _TRIES_BY_NAME, _TRIES_BY_ADDRESS = 5, 50
 
 
-class RegisterForm(UserCreationForm[User]):
+class RegisterForm(UserForm):
     """A new account: name, password, and an e-mail address for who wants to be able to reset it."""
 
     email = forms.EmailField(required=False, help_text="Only to send you a new password if you forget yours.")
@@ -30,8 +35,7 @@ class LoginForm(AuthenticationForm):
 
     def clean(self) -> dict[str, Any]:
         """Count the try, and forget it if it was right."""
-        assert self.request is not None
-        where = address(self.request)
+        where = address(cast(HttpRequest, self.request))
         # Of the name at this address: nobody can lock another one out.
         name = f"{where} {self.cleaned_data.get('username', '').lower()}"
         if (

@@ -7,13 +7,13 @@ from django.contrib.auth import login, logout
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.models import User
 from django.contrib.auth.views import PasswordResetView
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods
-
-from accounts.forms import DeleteForm, RegisterForm
 from genre_site.errors import problem
 from songs.limits import address, hit
+
+from accounts.forms import DeleteForm, RegisterForm
 
 _HOUR = 3600
 _MOST_AN_HOUR = 10
@@ -42,9 +42,9 @@ def register(request: HttpRequest) -> HttpResponse:
 class ResetPassword(PasswordResetView):
     """Send a link to a new password, a few times an hour."""
 
-    def post(self, request: HttpRequest, *args: object, **kwargs: object) -> HttpResponseBase:
+    def post(self, request: HttpRequest, *args: object, **kwargs: object) -> HttpResponse:
         """Send it."""
-        return _too_many(request, "reset") or super().post(request, *args, **kwargs)
+        return _too_many(request, "reset") or cast(HttpResponse, super().post(request, *args, **kwargs))
 
 
 @login_required

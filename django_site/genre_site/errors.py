@@ -45,8 +45,10 @@ def server_error(request: HttpRequest) -> HttpResponse:
     """Answer when something of the site itself is broken, and say which part if it is known."""
     error = sys.exc_info()[1]
     text = str(error).lower()
-    if (isinstance(error, OSError) and error.errno == errno.ENOSPC) or "disk" in text and "full" in text:
-        return problem(request, 503, "The disk is full", "The site has no room for this at the moment. Try again later.")
+    if (isinstance(error, OSError) and error.errno == errno.ENOSPC) or ("disk" in text and "full" in text):
+        return problem(
+            request, 503, "The disk is full", "The site has no room for this at the moment. Try again later."
+        )
     if isinstance(error, OperationalError | InterfaceError):
         return problem(
             request, 503, "The database is away", "The site cannot reach its database. Try again in a minute."

@@ -31,9 +31,7 @@ class HistoryForm(forms.Form):
     def __init__(self, *args: Any, genres: Sequence[str], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         names = [(genre, genre.capitalize()) for genre in genres if genre]
-        self.fields["genre"] = forms.ChoiceField(
-            required=False, choices=[("", "All"), *names, (NOT_SURE, "Not sure")]
-        )
+        self.fields["genre"] = forms.ChoiceField(required=False, choices=[("", "All"), *names, (NOT_SURE, "Not sure")])
 
     def choose(self, rows: QuerySet[Analysis]) -> QuerySet[Analysis]:
         """Return the rows that are asked for, in order; a field that makes no sense asks for nothing."""

@@ -4,13 +4,14 @@ import csv
 import json
 from collections.abc import Iterator
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.contrib.auth.models import User
 from django.core.paginator import Paginator
 from django.db.models import Count, Max, Min, QuerySet
-from django.db.models.functions import TruncDay, TruncMonth, TruncWeek
+from django.db.models.functions import TruncBase, TruncDay, TruncMonth, TruncWeek
 from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
@@ -28,7 +29,7 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def _own(request: HttpRequest) -> QuerySet[Analysis]:
-    return Analysis.objects.filter(user_id=request.user.pk)
+    return Analysis.objects.filter(user=cast(User, request.user))
 
 
 def _asked(request: HttpRequest) -> tuple[HistoryForm, QuerySet[Analysis]]:
@@ -65,7 +66,7 @@ def result(request: HttpRequest, pk: int) -> HttpResponse:
 @require_safe
 def picture(request: HttpRequest, pk: int) -> HttpResponse:
     """Return the picture that was drawn of an analysis."""
-    drawn = Picture.objects.filter(analysis__user_id=request.user.pk, pk=pk).first()
+    drawn = Picture.objects.filter(analysis__user=cast(User, request.user), pk=pk).first()
     if drawn is None:
         raise Http404
     response = HttpResponse(bytes(drawn.png), content_type="image/png")
@@ -116,20 +117,21 @@ def statistics(request: HttpRequest) -> HttpResponse:
     context: dict[str, Any] = {"columns": [], "totals": []}
     if ends["first"]:
         span = ends["last"] - ends["first"]
+        period: type[TruncBase]
         if span < timedelta(days=31):
-            unit, shape, truncated = "day", "%-d %b", TruncDay("analysed_at")
+            unit, shape, period = "day", "%-d %b", TruncDay
         elif span < timedelta(days=200):
-            unit, shape, truncated = "week", "%-d %b %Y", TruncWeek("analysed_at")
+            unit, shape, period = "week", "%-d %b %Y", TruncWeek
         else:
-            unit, shape, truncated = "month", "%b %Y", TruncMonth("analysed_at")
+            unit, shape, period = "month", "%b %Y", TruncMonth
         rows = (
             _own(request)
-            .annotate(period=truncated)
+            .annotate(period=period("analysed_at"))
             .values_list("period", "genre")
             .annotate(count=Count("pk"))
             .order_by("period", "genre")
         )
-        counts = [(period.strftime(shape), genre, count) for period, genre, count in rows]
+        counts = [(moment.strftime(shape), genre, count) for moment, genre, count in rows]
         columns = charts.columns(counts)
         genres = sorted({genre for _, genre, _ in counts})
         totals = [
@@ -189,4 +191,3 @@ def _json(rows: QuerySet[Analysis]) -> Iterator[str]:
         yield before + json.dumps(row | {"answer": analysis.answer}, ensure_ascii=False)
         before = ",\n"
     yield "[]\n" if before == "[\n" else "\n]\n"
-

@@ -29,15 +29,13 @@ class Analysis(models.Model):
         verbose_name_plural = "analyses"
         ordering = ("-analysed_at", "-pk")
         indexes = (
-            models.Index("user", "-analysed_at", "-id", name="analysis_by_time"),
-            models.Index("user", "file_name", "id", name="analysis_by_name"),
-            models.Index("user", "genre", "-analysed_at", name="analysis_by_genre"),
-            models.Index("user", "confidence", "id", name="analysis_by_confidence"),
+            models.Index(fields=["user", "-analysed_at", "-id"], name="analysis_by_time"),
+            models.Index(fields=["user", "file_name", "id"], name="analysis_by_name"),
+            models.Index(fields=["user", "genre", "-analysed_at"], name="analysis_by_genre"),
+            models.Index(fields=["user", "confidence", "id"], name="analysis_by_confidence"),
         )
         constraints = (
-            models.CheckConstraint(
-                condition=models.Q(confidence__range=(0, 1)), name="confidence_is_a_probability"
-            ),
+            models.CheckConstraint(condition=models.Q(confidence__range=(0, 1)), name="confidence_is_a_probability"),
             models.CheckConstraint(condition=models.Q(duration_seconds__gte=0), name="duration_is_not_negative"),
         )
 

@@ -7,7 +7,6 @@ from typing import Any, BinaryIO, cast
 import httpx
 from django.conf import settings
 from django.core.cache import cache
-
 from genre_site.logs import REQUEST_ID
 
 # The service lets a song wait a minute and works on it for another.

@@ -1,7 +1,7 @@
 """Upload a song, see its genre: the landing page and what its script asks for."""
 
 import base64
-from typing import Any
+from typing import IO, TYPE_CHECKING, Any, BinaryIO, cast
 
 from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
@@ -15,6 +15,11 @@ from songs.limits import address, hit
 from songs.models import Analysis, Picture
 from songs.service import ServiceError, Song
 
+if TYPE_CHECKING:
+    File = UploadedFile[IO[Any]]
+else:
+    File = UploadedFile
+
 _HOUR = 3600
 
 
@@ -22,7 +27,7 @@ _HOUR = 3600
 @require_http_methods(["GET", "HEAD", "POST"])
 def home(request: HttpRequest) -> HttpResponse:
     """Show the upload form; with a POST, as from a browser without JavaScript, the results below it."""
-    results = []
+    results: list[dict[str, Any]] = []
     files = request.FILES.getlist("audio")
     for file in files:
         try:
@@ -37,7 +42,7 @@ def home(request: HttpRequest) -> HttpResponse:
     if request.method == "POST" and not files:
         results.append({"name": "", "problem": "Choose a song first."})
     if len(files) == 1 and "analysis" in results[0] and request.user.is_authenticated:
-        return redirect(results[0]["analysis"])
+        return redirect(cast(Analysis, results[0]["analysis"]))
     context = {"results": results, "models": service.models(), "max_bytes": settings.MAX_UPLOAD_BYTES}
     failed = [one for one in results if "problem" in one]
     return render(request, "songs/home.html", context, status=400 if results and len(failed) == len(results) else 200)
@@ -59,7 +64,7 @@ def draw(request: HttpRequest) -> HttpResponse:
     try:
         file = _one_file(request)
         _count(request)
-        song = Song(file.name or "song", file.size or 0, file.file)
+        song = _song(file)
         number = request.POST.get("analysis", "")
         if not number.isdecimal():
             return HttpResponse(service.explain(song, request.POST.get("model", "")), content_type="image/png")
@@ -82,10 +87,10 @@ def result_context(analysis: Analysis) -> dict[str, Any]:
     }
 
 
-def _analyse(request: HttpRequest, file: UploadedFile) -> tuple[Analysis, Song]:
+def _analyse(request: HttpRequest, file: File) -> tuple[Analysis, Song]:
     """Return a song's analysis, saved if a user is logged in; raise ServiceError."""
     _count(request)
-    song = Song(file.name or "song", file.size or 0, file.file)
+    song = _song(file)
     answer = service.classify(song, request.POST.get("model", ""))
     analysis = Analysis.of(request.user, song.name, song.size, answer)
     if request.user.is_authenticated:
@@ -104,7 +109,11 @@ def _draw(request: HttpRequest, song: Song, analysis: Analysis) -> bytes:
     return png
 
 
-def _one_file(request: HttpRequest) -> UploadedFile:
+def _song(file: File) -> Song:
+    return Song(file.name or "song", file.size or 0, cast(BinaryIO, file.file))
+
+
+def _one_file(request: HttpRequest) -> File:
     file = request.FILES.get("audio")
     if file is None:
         raise ServiceError(400, "No song arrived, or an empty one. Choose a file and send it again.")

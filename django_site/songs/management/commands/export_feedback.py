@@ -1,7 +1,6 @@
 """`manage.py export_feedback corrections.csv`: what users said is right, as a table to train from."""
 
 import csv
-import os
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +34,7 @@ class Command(BaseCommand):
                     predicted = (of.genre, of.confidence, of.model_name, of.model_version)
                     table.writerow((of.file_name, of.file_bytes, given.genre, *predicted, given.given_at.isoformat()))
                     count += 1
-            os.replace(new, path)
+            new.replace(path)
         except OSError as error:
             new.unlink(missing_ok=True)
             raise CommandError(f"{path} cannot be written: {error.strerror}.") from error
