@@ -65,12 +65,13 @@ def servers(folder: Path) -> dict[str, tuple[list[str], dict[str, str]]]:
     )
     graph.write_bytes(before_gate(load_bundle(MODELS / MODEL).weights, ["windows"]))
     bentoml, uvicorn = (str(Path(sys.executable).with_name(name)) for name in ("bentoml", "uvicorn"))
-    naive = [uvicorn, "benchmarks.naive:app"]
+    address = ["--host", "127.0.0.1", "--port", "{port}"]
+    naive = [uvicorn, "benchmarks.naive:app", *address]
     return {
-        OURS: ([bentoml, "serve", "service:GenreService"], {"GENRE_MODELS": str(folder / "models")}),
+        OURS: ([bentoml, "serve", "service:GenreService", *address], {"GENRE_MODELS": str(folder / "models")}),
         KERAS: (naive, {"NAIVE_MODEL": str(network)}),
         ONNX: (naive, {"NAIVE_MODEL": str(graph)}),
-        EMPTY: ([uvicorn, "benchmarks.empty:app"], {}),
+        EMPTY: ([uvicorn, "benchmarks.empty:app", *address], {}),
     }
 
 

@@ -32,7 +32,7 @@ class Server:
 
 @contextmanager
 def serve(command: Sequence[str | Path], folder: Path, log: Path, **settings: str) -> Iterator[Server]:
-    """Run a command that takes --host and --port in a folder, from when GET /readyz answers until the block ends.
+    """Run a command, with a free port for "{port}" in it, from when GET /readyz answers until the block ends.
 
     Raises RuntimeError with what it logged if it ends before, or is not ready in two minutes.
     """
@@ -41,7 +41,7 @@ def serve(command: Sequence[str | Path], folder: Path, log: Path, **settings: st
         port = free.getsockname()[1]
     with open(log, "wb") as output:
         process = subprocess.Popen(  # noqa: S603 - our own commands
-            [*command, "--host", "127.0.0.1", "--port", str(port)],
+            [str(part).format(port=port) for part in command],
             cwd=folder,
             env=os.environ | settings,
             stdout=output,

@@ -44,7 +44,7 @@ class ResetPassword(PasswordResetView):
 
     def post(self, request: HttpRequest, *args: object, **kwargs: object) -> HttpResponse:
         """Send it."""
-        return _too_many(request, "reset") or cast(HttpResponse, super().post(request, *args, **kwargs))
+        return _too_many(request, "reset") or super().post(request, *args, **kwargs)
 
 
 @login_required

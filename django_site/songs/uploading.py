@@ -1,7 +1,7 @@
 """Upload a song, see its genre: the landing page and what its script asks for."""
 
 import base64
-from typing import IO, TYPE_CHECKING, Any, BinaryIO, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
@@ -16,7 +16,7 @@ from songs.models import Analysis, Picture
 from songs.service import ServiceError, Song
 
 if TYPE_CHECKING:
-    File = UploadedFile[IO[Any]]
+    File = UploadedFile[bytes]
 else:
     File = UploadedFile
 

@@ -16,7 +16,8 @@ BENTOML = Path(sys.executable).with_name("bentoml")
 def serve(target: str, folder: Path, log: Path, **settings: str) -> AbstractContextManager[Server]:
     """Run `bentoml serve TARGET` in a folder until the block ends."""
     quiet = {"BENTOML_DO_NOT_TRACK": "True", "ORT_DISABLE_TELEMETRY": "1"}
-    return server.serve([BENTOML, "serve", target], folder, log, **(quiet | settings))
+    command = [BENTOML, "serve", target, "--host", "127.0.0.1", "--port", "{port}"]
+    return server.serve(command, folder, log, **(quiet | settings))
 
 
 def classify(server: Server, audio: bytes, name: str = "song.mp3", **fields: str) -> requests.Response:

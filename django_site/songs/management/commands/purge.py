@@ -30,5 +30,5 @@ class Command(BaseCommand):
         if days is None:
             self.stdout.write("No retention time: history is kept. --days or SITE_RETENTION_DAYS sets one.")
             return
-        _, by_model = Analysis.objects.filter(analysed_at__lt=now - timedelta(days=days)).delete()
+        by_model = Analysis.objects.filter(analysed_at__lt=now - timedelta(days=days)).delete()[1]
         self.stdout.write(f"{by_model.get('songs.Analysis', 0)} analyses older than {days} days deleted.")

@@ -1,0 +1,1 @@
+"""The web site, against the real service."""

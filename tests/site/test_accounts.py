@@ -1,0 +1,96 @@
+"""Accounts: register, log in, guess, reset, delete."""
+
+import re
+
+import pytest
+from django.contrib.auth.models import User
+from django.core import mail
+from django.test import Client
+from pytest_django import SettingsWrapper
+from songs.limits import hit
+from songs.models import Analysis
+
+from tests.site.conftest import missing
+from tests.site.test_history import keep
+
+PASSWORD = "correct horse battery"  # noqa: S105
+
+
+def test_a_visitor_registers_and_is_logged_in(site: Client) -> None:
+    fields = {"username": "ada", "email": "", "password1": PASSWORD, "password2": PASSWORD}
+    page = site.post("/accounts/register/", fields, follow=True)
+    assert b"Welcome" in page.content
+    assert site.get("/history/").status_code == 200
+
+
+def test_a_weak_password_is_refused(site: Client) -> None:
+    fields = {"username": "ada", "password1": "12345678", "password2": "12345678"}
+    assert b"too common" in site.post("/accounts/register/", fields).content
+    assert not User.objects.exists()
+
+
+def test_whoever_guesses_passwords_is_stopped(site: Client, user: User) -> None:
+    guess = {"username": user.username, "password": "wrong"}
+    right = guess | {"password": PASSWORD}
+    for _ in range(5):
+        assert b"Too many" not in site.post("/accounts/login/", guess).content
+    assert b"Too many tries" in site.post("/accounts/login/", right).content
+    # The user, elsewhere, is not locked out.
+    assert site.post("/accounts/login/", right, REMOTE_ADDR="192.0.2.1").status_code == 302
+
+
+def test_an_address_that_guesses_many_names_is_stopped(site: Client) -> None:
+    for number in range(50):
+        site.post("/accounts/login/", {"username": f"user{number}", "password": "wrong"})
+    assert b"Too many tries" in site.post("/accounts/login/", {"username": "ada", "password": "wrong"}).content
+
+
+def test_a_header_of_the_clients_own_does_not_change_its_address(
+    site: Client, user: User, settings: SettingsWrapper
+) -> None:
+    settings.PROXIES = 1
+    guess = {"username": user.username, "password": "wrong"}
+    for number in range(6):
+        page = site.post("/accounts/login/", guess, headers={"X-Forwarded-For": f"10.0.0.{number}, 192.0.2.7"})
+    assert b"Too many tries" in page.content
+
+
+def test_a_password_is_reset_by_e_mail(site: Client, user: User) -> None:
+    site.post("/accounts/reset/", {"email": user.email})
+    found = re.search(r"/accounts/reset/\S+", mail.outbox[0].body)
+    assert found
+    form = site.get(found[0], follow=True).redirect_chain[-1][0]
+    new = "another horse battery"
+    page = site.post(form, {"new_password1": new, "new_password2": new}, follow=True)
+    assert b"Your password is changed" in page.content
+    assert site.login(username="ada", password=new)
+
+
+def test_an_unknown_address_is_answered_alike(site: Client) -> None:
+    page = site.post("/accounts/reset/", {"email": "nobody@example.org"}, follow=True)
+    assert b"Look into your e-mail" in page.content
+    assert not mail.outbox
+
+
+def test_an_account_is_deleted_with_everything_in_it(member: Client, user: User) -> None:
+    keep(user, 2)
+    assert b"not your password" in member.post("/accounts/delete/", {"password": "wrong"}).content
+    assert User.objects.exists()
+    member.post("/accounts/delete/", {"password": PASSWORD})
+    assert not User.objects.exists()
+    assert not Analysis.objects.exists()
+    assert member.get("/history/").status_code == 302
+
+
+def test_redis_counts_as_the_database_does(settings: SettingsWrapper) -> None:
+    redis = pytest.importorskip("redis")
+    url = "redis://127.0.0.1:6379/9"
+    try:
+        redis.Redis.from_url(url).ping()
+    except redis.ConnectionError:
+        missing(f"needs a Redis at {url}")
+    settings.REDIS_URL = url
+    settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": url}}
+    redis.Redis.from_url(url).flushdb()
+    assert [hit("test", "ada", 60) for _ in range(3)] == [1, 2, 3]
+    assert hit("test", "eve", 60) == 1
