@@ -41,6 +41,7 @@ from serving.logs import RequestLog, log_with_request, write_json_lines
 from serving.metrics import Metrics
 from serving.picture import draw_explanation
 from serving.settings import SETTINGS
+from serving.timeout import remove_timeout
 
 Audio = TypeVar("Audio")
 
@@ -49,8 +50,9 @@ ONE_SESSION = {"max_requests": 10**9, "max_age": 1e9}
 
 # serving.logs has what replaces BentoML's own log of requests.
 NO_ACCESS_LOG = {"access": {"enabled": False}}
-# Longer than a whole batch may take by limits of our own, whose answers say which one was reached.
-TRAFFIC = {"timeout": (2 * SETTINGS.batch_files + 1) * SETTINGS.seconds}
+remove_timeout()
+# What is left of it is how long GenreService waits for MelFeatures: longer than limits of our own.
+TRAFFIC = {"timeout": 3 * SETTINGS.seconds}
 
 # A song's arrays are megabytes: without these, glibc gives them back to the kernel after each and asks for them again,
 # which costs a seventh of all time.
@@ -123,9 +125,7 @@ async def describe(_: Request) -> JSONResponse:
 
 
 @bentoml.asgi_app(Starlette(routes=[Route("/models", list_models), Route("/docs.json", describe)]))
-@bentoml.service(
-    workers=SETTINGS.workers, runner_connection=ONE_SESSION, traffic=TRAFFIC, logging=NO_ACCESS_LOG, envs=KEEP_MEMORY
-)
+@bentoml.service(workers=SETTINGS.workers, runner_connection=ONE_SESSION, logging=NO_ACCESS_LOG, envs=KEEP_MEMORY)
 class GenreService:
     """The HTTP face, and the models."""
 

@@ -145,3 +145,14 @@ def test_a_turn_is_kept_free_of_large_files(monkeypatch: pytest.MonkeyPatch) -> 
 
     # The third large one waited in vain; the others had their turns, and did not use them in time.
     assert asyncio.run(scene()) == [503, 504, 504, 504]
+
+
+def test_an_answered_request_is_forgotten(tmp_path: Path) -> None:
+    with serve("service:GenreService", ROOT, tmp_path / "log") as server, requests.Session() as client:
+        for _ in range(300):
+            client.get(f"{server.url}/models", timeout=30)
+        before = server.memory_mb()
+        for _ in range(3000):
+            client.get(f"{server.url}/models", timeout=30)
+        # BentoML's own timers kept 6 KB of each: 18 MB.
+        assert server.memory_mb() - before < 6

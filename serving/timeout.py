@@ -1,0 +1,26 @@
+"""BentoML's limit of time, replaced by none: `serving/settings.py` has our own, which say what was too slow.
+
+Of each request, BentoML sets a timer that it never cancels, and which keeps the request, its trace and its context in
+memory until the limit is over, answered or not (bentoml 1.4, `TimeoutMiddleware`): 6 KB each, of a batch's hour of
+limit some hundreds of megabytes.
+"""
+
+from bentoml._internal.server.http import traffic
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+
+class NoTimeout:
+    """ASGI middleware that does nothing, in place of BentoML's."""
+
+    def __init__(self, app: ASGIApp, timeout: float) -> None:
+        del timeout
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on."""
+        await self.app(scope, receive, send)
+
+
+def remove_timeout() -> None:
+    """Take BentoML's limit out of every service that this process starts from now on."""
+    traffic.TimeoutMiddleware = NoTimeout
