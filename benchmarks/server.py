@@ -31,15 +31,15 @@ class Server:
 
 
 @contextmanager
-def serve(command: Sequence[str | Path], folder: Path, log: Path, port: int = 0, **settings: str) -> Iterator[Server]:
-    """Run a command from when GET /readyz answers until the block ends; "{port}" in it becomes the port, 0 a free one.
+def serve(command: Sequence[str | Path], folder: Path, log: Path, **settings: str) -> Iterator[Server]:
+    """Run a command from when GET /readyz answers until the block ends; "{port}" in it becomes PORT, or a free one.
 
     Raises RuntimeError with what it logged if it ends before, or is not ready in two minutes.
     """
     with socket.socket() as free:
         # The port may have been another server's just now.
         free.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        free.bind(("127.0.0.1", port))
+        free.bind(("127.0.0.1", int(settings.get("PORT", 0))))
         port = free.getsockname()[1]
     with open(log, "wb") as output:
         process = subprocess.Popen(  # noqa: S603 - our own commands

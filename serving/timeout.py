@@ -23,4 +23,4 @@ class NoTimeout:
 
 def remove_timeout() -> None:
     """Take BentoML's limit out of every service that this process starts from now on."""
-    traffic.TimeoutMiddleware = NoTimeout
+    traffic.TimeoutMiddleware = NoTimeout  # type: ignore[assignment,misc]

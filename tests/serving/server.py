@@ -13,11 +13,11 @@ ROOT = Path(__file__).resolve().parents[2]
 BENTOML = Path(sys.executable).with_name("bentoml")
 
 
-def serve(target: str, folder: Path, log: Path, port: int = 0, **settings: str) -> AbstractContextManager[Server]:
+def serve(target: str, folder: Path, log: Path, **settings: str) -> AbstractContextManager[Server]:
     """Run `bentoml serve TARGET` in a folder until the block ends."""
     quiet = {"BENTOML_DO_NOT_TRACK": "True", "ORT_DISABLE_TELEMETRY": "1"}
-    command = [BENTOML, "serve", target, "--host", "127.0.0.1", "--port", "{port}"]
-    return server.serve(command, folder, log, port, **(quiet | settings))
+    command: list[str | Path] = [BENTOML, "serve", target, "--host", "127.0.0.1", "--port", "{port}"]
+    return server.serve(command, folder, log, **(quiet | settings))
 
 
 def classify(server: Server, audio: bytes, name: str = "song.mp3", **fields: str) -> requests.Response:

@@ -8,7 +8,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.core.cache import cache
 from django.test import Client
-from pytest_django import SettingsWrapper
+from pytest_django import Settings
 
 from benchmarks.server import Server
 from tests.serving.server import ROOT, serve
@@ -40,9 +40,11 @@ def song() -> bytes:
 
 
 @pytest.fixture
-def site(service: Server, settings: SettingsWrapper, db: None) -> Client:  # noqa: ARG001 - it needs the database
+def site(service: Server, settings: Settings, db: None) -> Client:  # noqa: ARG001 - it needs the database
     """Return a visitor of the site, whose service is there."""
     settings.GENRE_SERVICE_URL = service.url
+    # Made to be slow, against those who guess.
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     # The names of static files are those of `collectstatic` in a real process only.
     settings.STORAGES = settings.STORAGES | {
         "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
@@ -52,7 +54,7 @@ def site(service: Server, settings: SettingsWrapper, db: None) -> Client:  # noq
 
 
 @pytest.fixture
-def user(db: None) -> User:  # noqa: ARG001
+def user(site: Client) -> User:  # noqa: ARG001
     """Return a user."""
     return User.objects.create_user("ada", "ada@example.org", "correct horse battery")
 

@@ -40,6 +40,6 @@ def run_site(folder: Path, **environment: str) -> Iterator[Server]:
         assert not done.returncode, done.stderr
     gunicorn = Path(sys.executable).with_name("gunicorn")
     config = ROOT / "django_site" / "gunicorn.conf.py"
-    command = [gunicorn, "--config", config, "--bind", "127.0.0.1:{port}"]
-    with server.serve(command, ROOT, folder / "log", **settings) as running:
+    serve: list[str | Path] = [gunicorn, "--config", config, "--bind", "127.0.0.1:{port}"]
+    with server.serve(serve, ROOT, folder / "log", **settings) as running:
         yield running

@@ -6,7 +6,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.core import mail
 from django.test import Client
-from pytest_django import SettingsWrapper
+from pytest_django import Settings
 from songs.limits import hit
 from songs.models import Analysis
 
@@ -45,9 +45,7 @@ def test_an_address_that_guesses_many_names_is_stopped(site: Client) -> None:
     assert b"Too many tries" in site.post("/accounts/login/", {"username": "ada", "password": "wrong"}).content
 
 
-def test_a_header_of_the_clients_own_does_not_change_its_address(
-    site: Client, user: User, settings: SettingsWrapper
-) -> None:
+def test_a_header_of_the_clients_own_does_not_change_its_address(site: Client, user: User, settings: Settings) -> None:
     settings.PROXIES = 1
     guess = {"username": user.username, "password": "wrong"}
     for number in range(6):
@@ -57,7 +55,7 @@ def test_a_header_of_the_clients_own_does_not_change_its_address(
 
 def test_a_password_is_reset_by_e_mail(site: Client, user: User) -> None:
     site.post("/accounts/reset/", {"email": user.email})
-    found = re.search(r"/accounts/reset/\S+", mail.outbox[0].body)
+    found = re.search(r"/accounts/reset/\S+", str(mail.outbox[0].body))
     assert found
     form = site.get(found[0], follow=True).redirect_chain[-1][0]
     new = "another horse battery"
@@ -82,7 +80,7 @@ def test_an_account_is_deleted_with_everything_in_it(member: Client, user: User)
     assert member.get("/history/").status_code == 302
 
 
-def test_redis_counts_as_the_database_does(settings: SettingsWrapper) -> None:
+def test_redis_counts_as_the_database_does(settings: Settings) -> None:
     redis = pytest.importorskip("redis")
     url = "redis://127.0.0.1:6379/9"
     try:
