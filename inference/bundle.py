@@ -1,7 +1,9 @@
-"""Model bundles on disk: a folder with a card and the weights that the card names by their hash."""
+"""Model bundles on disk: a folder with a card and the weights, packed, that the card names by their hash."""
 
+import gzip
 import hashlib
 import os
+import zlib
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -38,9 +40,10 @@ def save_bundle(bundle: Bundle, models: Path = MODELS) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     card = replace(bundle.card, weights_sha256=hashlib.sha256(bundle.weights).hexdigest())
     weights_file = folder / _weights_name(card)
-    write_whole(weights_file, bundle.weights)
+    # Without a time in it, the same weights are the same file.
+    write_whole(weights_file, gzip.compress(bundle.weights, mtime=0))
     write_whole(folder / CARD_FILE, card.to_json().encode())
-    for stale in set(folder.glob("*.onnx")) - {weights_file}:
+    for stale in set(folder.glob("*.onnx*")) - {weights_file}:
         stale.unlink()
     return folder
 
@@ -51,7 +54,10 @@ def load_bundle(folder: Path) -> Bundle:
     weights_file = folder / _weights_name(card)
     if not weights_file.is_file():
         raise BadBundle(f"{weights_file.name} is missing from the bundle {folder.name}. Restore it or train it again.")
-    weights = weights_file.read_bytes()
+    try:
+        weights = gzip.decompress(weights_file.read_bytes())
+    except (OSError, EOFError, zlib.error):
+        weights = b""
     if hashlib.sha256(weights).hexdigest() != card.weights_sha256:
         raise BadBundle(
             f"The weights of {folder.name} are not those of its card. Restore the bundle or train it again."
@@ -99,7 +105,7 @@ def _load_card(folder: Path) -> ModelCard:
 
 
 def _weights_name(card: ModelCard) -> str:
-    return f"{card.weights_sha256[:12]}.onnx"
+    return f"{card.weights_sha256[:12]}.onnx.gz"
 
 
 def write_whole(path: Path, content: bytes) -> None:

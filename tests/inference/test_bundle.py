@@ -68,14 +68,14 @@ def test_a_save_that_breaks_off_leaves_the_former_bundle(folder: Path, tmp_path:
 
 
 def test_changed_weights_are_noticed(folder: Path) -> None:
-    (weights,) = folder.glob("*.onnx")
+    (weights,) = folder.glob("*.onnx.gz")
     weights.write_bytes(WEIGHTS[:-1])
     with pytest.raises(BadBundle, match="not those of its card"):
         load_bundle(folder)
 
 
 def test_missing_weights_are_noticed(folder: Path) -> None:
-    (weights,) = folder.glob("*.onnx")
+    (weights,) = folder.glob("*.onnx.gz")
     weights.unlink()
     with pytest.raises(BadBundle, match="missing from the bundle sample"):
         load_bundle(folder)

@@ -14,6 +14,12 @@ def clock(seconds: float) -> str:
 
 
 @register.filter
+def megabytes(size: int) -> str:
+    """Return bytes as 50 MB."""
+    return f"{size / 1e6:g} MB"
+
+
+@register.filter
 def percent(share: float) -> str:
     """Return a share as 42 %; what is nearly certain is not written as certain."""
     if share >= 0.995:
