@@ -24,6 +24,7 @@ import numpy as np
 import soundfile
 from tqdm import tqdm
 
+from benchmarks import report
 from benchmarks.floor import CORES, measure_floor
 from benchmarks.server import Server, serve
 from features.mel import MelSettings, log_mel
@@ -31,7 +32,6 @@ from inference.bundle import MODELS, load_bundle, write_whole
 from training.gate import before_gate
 
 ROOT = Path(__file__).resolve().parent.parent
-RESULTS = ROOT / "benchmarks" / "results.json"
 # All answer with this network, for which the peers' features are made too.
 MODEL = "gtzan-cnn"
 FLOOR, EMPTY, OURS, KERAS, ONNX = "decoding only", "nothing", "ours", "naive, Keras", "naive, ONNX Runtime"
@@ -198,7 +198,7 @@ def main() -> None:
     parser.add_argument("--clients", type=int, nargs="+", default=[1, 8, 32])
     parser.add_argument("--seconds", type=float, default=15.0, help="a peer, workload and number of clients")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--out", type=Path, default=RESULTS)
+    parser.add_argument("--out", type=Path, default=report.RESULTS)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         song = Path(folder) / "song.mp3"
@@ -212,6 +212,8 @@ def main() -> None:
     write_whole(arguments.out, json.dumps(results, indent=1).encode())
     for name, value in summary.items():
         print(name, json.dumps(value))
+    if arguments.out == report.RESULTS:
+        report.main()
 
 
 if __name__ == "__main__":
