@@ -14,8 +14,6 @@ from itertools import islice
 from time import perf_counter
 from typing import Annotated, Any, TypeVar, cast
 
-import aiohttp
-import anyio.to_thread
 import bentoml
 from _bentoml_sdk.io_models import IORootModel
 from bentoml import Service
@@ -26,20 +24,15 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from features.audio import UnreadableAudio
-from features.mel import MelSettings
-from features.windows import SongWindows, TooLong, song_windows
-from inference.bundle import UnknownModel, find_card, list_cards, load_bundle
+from inference.bundle import UnknownModel, find_card
 from inference.card import ModelCard
-from inference.classifier import GenreClassifier, Prediction
-from inference.explanation import explain
-from serving import hop, openapi
+from inference.prediction import Prediction
+from serving import openapi
 from serving.admission import Admission, Turns
 from serving.errors import JsonErrors, Refusal
-from serving.form import BatchForm, ClassifyForm, SongForm, song_bytes
+from serving.form import BatchForm, ClassifyForm, HopMessage, SongForm, song_bytes
 from serving.logs import RequestLog, log_with_request, write_json_lines
 from serving.metrics import Metrics
-from serving.picture import draw_explanation
 from serving.settings import SETTINGS
 from serving.timeout import remove_timeout
 
@@ -62,16 +55,6 @@ KEEP_MEMORY = [
 ]
 
 
-def mel_windows(audio: bytes, mel: MelSettings) -> SongWindows:
-    """Return a song's windows; raise Refusal if it has none."""
-    try:
-        return song_windows(audio, mel, SETTINGS.song_seconds)
-    except UnreadableAudio as error:
-        raise Refusal(400, str(error), "unreadable audio") from error
-    except TooLong as error:
-        raise Refusal(413, str(error), "too long") from error
-
-
 @bentoml.service(
     runner_connection=ONE_SESSION, threads=SETTINGS.songs, traffic=TRAFFIC, logging=NO_ACCESS_LOG, envs=KEEP_MEMORY
 )
@@ -79,15 +62,16 @@ class MelFeatures:
     """The feature runner: audio in, log-mel windows out."""
 
     def __init__(self) -> None:
-        write_json_lines()
+        # Here, not above: BentoML's process that starts this one reads this file too, and is half as large without.
+        from serving.analyser import answer_question
 
-    @bentoml.api(input_spec=hop.Message, output_spec=hop.Message)
+        write_json_lines()
+        self._answer = answer_question
+
+    @bentoml.api(input_spec=HopMessage, output_spec=HopMessage)
     def windows(self, question: bytes) -> bytes:
         """Return the answer to a question, both as `serving/hop.py` has them."""
-        try:
-            return hop.answer(mel_windows(*hop.read_question(question)))
-        except Refusal as problem:
-            return hop.answer(problem)
+        return self._answer(question)
 
 
 @dataclass(frozen=True)
@@ -114,7 +98,7 @@ class BatchAnswer(IORootModel[list[SongAnswer]]):
 
 async def list_models(_: Request) -> JSONResponse:
     """Answer GET /models: the name of the default model, and the card of each."""
-    cards: dict[str, ModelCard] = bentoml.get_current_service().cards
+    cards: dict[str, ModelCard] = bentoml.get_current_service().analyser.cards
     return JSONResponse({"default": next(iter(cards)), "models": [asdict(card) for card in cards.values()]})
 
 
@@ -134,11 +118,13 @@ class GenreService:
         mel_features = bentoml.depends(MelFeatures, url=address)
 
     def __init__(self) -> None:
+        # Here for the same reason.
+        from serving.analyser import Analyser
+
         write_json_lines()
         self.metrics = Metrics()
         self.turns = Turns()
-        self.cards = list_cards(SETTINGS.models)
-        self.classifiers = {name: GenreClassifier(load_bundle(SETTINGS.models / name)) for name in self.cards}
+        self.analyser = Analyser(SETTINGS.models, self._ask if SETTINGS.mel_features else None)
 
     @bentoml.api(input_spec=ClassifyForm, output_spec=Answer)
     async def classify(
@@ -176,9 +162,8 @@ class GenreService:
         try:
             file, card = _checked(audio), self._card(model)
             async with self.turns.song(file.size or 0):
-                song = await self._windows(file, card)
-                explanation = await anyio.to_thread.run_sync(explain, self.classifiers[card.name], song)
-                picture = await anyio.to_thread.run_sync(draw_explanation, explanation, song, card.mel, card.genres)
+                song = await self.analyser.windows(await song_bytes(file), card)
+                explanation, picture = await self.analyser.explain(song, card)
         except Refusal as problem:
             # BentoML sends a response as it is, which this type does not say.
             return cast(bytes, problem.response())
@@ -194,28 +179,18 @@ class GenreService:
 
     def _card(self, model: str | None) -> ModelCard:
         try:
-            return find_card(model, self.cards)
+            return find_card(model, self.analyser.cards)
         except UnknownModel as error:
             raise Refusal(400, str(error), "unknown model") from error
 
-    async def _windows(self, audio: UploadFile, card: ModelCard) -> SongWindows:
-        content = await song_bytes(audio)
-        if not SETTINGS.mel_features:
-            return await anyio.to_thread.run_sync(mel_windows, content, card.mel)
-        question = hop.question(content, card.mel)
-        for _ in range(2):
-            try:
-                return hop.read_answer(await self.mel_features.to_async.windows(question))
-            except aiohttp.ClientConnectionError as error:
-                # The connection had been idle and was being closed, or the process has gone: the next one is another.
-                failure = error
-        raise Refusal(503, "A part of the service is starting. Send this song again.", "no features") from failure
+    async def _ask(self, question: bytes) -> bytes:
+        return cast(bytes, await self.mel_features.to_async.windows(question))
 
     async def _classify(self, audio: UploadFile, card: ModelCard, top_k: int | None) -> Prediction:
         async with self.turns.song(audio.size or 0):
-            song = await self._windows(audio, card)
+            song = await self.analyser.windows(await song_bytes(audio), card)
             began = perf_counter()
-            prediction = await anyio.to_thread.run_sync(self.classifiers[card.name].predict, song)
+            prediction = await self.analyser.predict(song, card)
         self.metrics.count_prediction(song, prediction, perf_counter() - began)
         return replace(prediction, probabilities=dict(islice(prediction.probabilities.items(), top_k)))
 

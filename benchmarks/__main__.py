@@ -27,7 +27,8 @@ from tqdm import tqdm
 from benchmarks import report
 from benchmarks.floor import CORES, measure_floor
 from benchmarks.server import Server, serve
-from features.mel import MelSettings, log_mel
+from features.mel import log_mel
+from features.settings import MelSettings
 from inference.bundle import MODELS, load_bundle, write_whole
 from training.gate import before_gate
 

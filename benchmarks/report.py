@@ -17,7 +17,7 @@ PICTURE = ROOT / "docs" / "benchmarks.png"
 
 
 def _mean(rows: Sequence[dict[str, Any]], field: str, **of: object) -> float:
-    return statistics.mean(row[field] for row in rows if all(row[name] == value for name, value in of.items()))
+    return statistics.mean(float(row[field]) for row in rows if all(row[name] == value for name, value in of.items()))
 
 
 def table(rows: Sequence[dict[str, Any]]) -> str:

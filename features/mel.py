@@ -1,6 +1,5 @@
 """Log-mel spectrograms: what every model of this project sees of a sound."""
 
-from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -8,54 +7,14 @@ import scipy.fft
 import scipy.sparse
 from numpy.typing import NDArray
 
+from features.settings import MelSettings
+
 # librosa's power_to_db: the least power it takes the logarithm of, and the depth below the maximum it keeps.
 _LEAST_POWER = 1e-10
 TOP_DB = 80.0
 
 # Frames transformed at a time: few enough for the second-level cache.
 _FRAMES_PER_BATCH = 64
-
-
-@dataclass(frozen=True)
-class MelSettings:
-    """How sound becomes the windows a model takes; each model card carries its own.
-
-    The defaults are those of the GTZAN spectrograms in use here: librosa's at 22,050 Hz, one frame every 77.6 ms.
-    Lengths in samples (`n_fft`, `hop_length`) are meant at `sample_rate_hz`; sound at another rate is analysed with
-    lengths of the same duration.
-    """
-
-    sample_rate_hz: int = 22_050
-    n_fft: int = 2048
-    hop_length: int = 1711
-    n_mels: int = 128
-    fmin_hz: float = 0.0
-    fmax_hz: float = 11_025.0
-    clip_seconds: float = 30.0
-    window_frames: int = 128
-    window_hop_frames: int = 129
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.fmin_hz < self.fmax_hz <= self.sample_rate_hz / 2:
-            raise ValueError(f"Mel bands need 0 <= fmin_hz < fmax_hz <= sample_rate_hz / 2, not {self}.")
-        sizes = (self.n_fft, self.hop_length, self.n_mels, self.window_frames, self.window_hop_frames)
-        if min(sizes) < 1 or self.clip_seconds < self.window_seconds:
-            raise ValueError(f"Sizes must be positive, and a clip at least one window long, not {self}.")
-
-    @property
-    def frame_seconds(self) -> float:
-        """The time from one frame to the next."""
-        return self.hop_length / self.sample_rate_hz
-
-    @property
-    def clip_frames(self) -> int:
-        """The number of frames of a whole clip."""
-        return round(self.clip_seconds / self.frame_seconds)
-
-    @property
-    def window_seconds(self) -> float:
-        """The time one window spans."""
-        return self.window_frames * self.frame_seconds
 
 
 def log_mel(samples: NDArray[np.float32], sample_rate_hz: int, settings: MelSettings) -> NDArray[np.float32]:
@@ -66,27 +25,74 @@ def log_mel(samples: NDArray[np.float32], sample_rate_hz: int, settings: MelSett
     beyond both ends. At any other rate the Fourier transform is taken over the same duration, which gives the same
     bands without resampling; bands above half the sample rate are then at the bottom.
     """
-    rate_ratio = sample_rate_hz / settings.sample_rate_hz
-    window = _hann(max(2, round(settings.n_fft * rate_ratio)))
-    fft_size = scipy.fft.next_fast_len(len(window), real=True)
-    filters = _mel_filters(settings, sample_rate_hz, len(window), fft_size)
-    hop = settings.hop_length * rate_ratio
-    starts = np.round(np.arange(1 + int(len(samples) / hop)) * hop).astype(np.intp)
-    padding = len(window) // 2
-    padded = np.pad(samples, (padding, padding + len(window) % 2))
-    frames = np.lib.stride_tricks.sliding_window_view(padded, len(window))
-    mel_power = np.empty((settings.n_mels, len(starts)), np.float32)
-    for first in range(0, len(starts), _FRAMES_PER_BATCH):
-        batch = slice(first, first + _FRAMES_PER_BATCH)
+    clip = MelClip(sample_rate_hz, settings)
+    clip.add(samples)
+    return clip.log_mel()
+
+
+class MelClip:
+    """The spectrogram of a clip whose sound comes in blocks, however they are cut; it keeps the sound of 64 frames.
+
+    `samples` is how many have come.
+    """
+
+    def __init__(self, sample_rate_hz: int, settings: MelSettings) -> None:
+        rate_ratio = sample_rate_hz / settings.sample_rate_hz
+        self.samples = 0
+        self._window = _hann(max(2, round(settings.n_fft * rate_ratio)))
+        self._fft_size = scipy.fft.next_fast_len(len(self._window), real=True)
+        self._filters = _mel_filters(settings, sample_rate_hz, len(self._window), self._fft_size)
+        self._hop = settings.hop_length * rate_ratio
+        # The sound from the next frame on, and how much of it is there; half a window of zeros comes before the first.
+        self._sound = np.zeros(int(_FRAMES_PER_BATCH * self._hop) + len(self._window) + 2, np.float32)
+        self._filled = len(self._window) // 2
+        self._mel_power: list[NDArray[np.float32]] = []
+
+    def add(self, samples: NDArray[np.float32]) -> None:
+        """Take the next mono samples, float32 of shape (samples,)."""
+        self.samples += len(samples)
+        self._take(samples)
+
+    def log_mel(self) -> NDArray[np.float32]:
+        """Return what `log_mel` does for all samples that were added; the last thing to ask a clip for."""
+        frames = 1 + int(self.samples / self._hop)
+        self._take(np.zeros(len(self._window), np.float32))
+        self._sound[self._filled :] = 0
+        if frames > self._frames_done:
+            self._transform(frames - self._frames_done)
+        mel_power = np.concatenate(self._mel_power, axis=1)[:, :frames]
+        decibels: NDArray[np.float32] = 10 * np.log10(np.maximum(mel_power, np.float32(_LEAST_POWER)))
+        decibels -= decibels.max()
+        return np.maximum(decibels, np.float32(-TOP_DB))
+
+    @property
+    def _frames_done(self) -> int:
+        return _FRAMES_PER_BATCH * len(self._mel_power)
+
+    def _take(self, samples: NDArray[np.float32]) -> None:
+        while len(samples):
+            taken = samples[: len(self._sound) - self._filled]
+            samples = samples[len(taken) :]
+            self._sound[self._filled : self._filled + len(taken)] = taken
+            self._filled += len(taken)
+            if self._filled == len(self._sound):
+                # Always so many frames, so that the result does not depend on how the sound was cut into blocks.
+                used = self._transform(_FRAMES_PER_BATCH)
+                self._filled -= used
+                self._sound[: self._filled] = self._sound[used:]
+
+    def _transform(self, frames: int) -> int:
+        """Add the power of so many frames, and return where in the sound the next one begins."""
+        starts = np.round((self._frames_done + np.arange(frames + 1)) * self._hop).astype(np.intp)
+        starts -= starts[0]
+        views = np.lib.stride_tricks.sliding_window_view(self._sound, len(self._window))
         # Frames side by side, (samples, frames), so that several are transformed by one instruction.
-        windowed = frames[starts[batch]].T * window[:, None]
-        spectrum = scipy.fft.rfft(windowed, fft_size, axis=0, overwrite_x=True)[: filters.shape[1]]
+        windowed = views[starts[:-1]].T * self._window[:, None]
+        spectrum = scipy.fft.rfft(windowed, self._fft_size, axis=0, overwrite_x=True)[: self._filters.shape[1]]
         power = np.square(spectrum.real)
         power += np.square(spectrum.imag)
-        mel_power[:, batch] = filters @ power
-    decibels: NDArray[np.float32] = 10 * np.log10(np.maximum(mel_power, np.float32(_LEAST_POWER)))
-    decibels -= decibels.max()
-    return np.maximum(decibels, np.float32(-TOP_DB))
+        self._mel_power.append(self._filters @ power)
+        return int(starts[-1])
 
 
 def mel_frequencies(settings: MelSettings) -> NDArray[np.float64]:

@@ -1,7 +1,6 @@
 """A song as the windows that models take: clips of 30 seconds, each scaled by itself and cut into windows."""
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
@@ -10,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.audio import UnreadableAudio, open_audio
-from features.mel import MelSettings, log_mel
+from features.mel import MelClip
+from features.settings import MelSettings
 
 SHORTEST_SECONDS = 1.0
 
@@ -75,7 +75,7 @@ def song_clips(source: Path | str | bytes, settings: MelSettings, longest_second
     """Return the scaled log-mel spectrograms of an audio file, given as its path or its bytes.
 
     The song is cut into consecutive clips of `settings.clip_seconds`. What remains at the end becomes a clip of its
-    own if it fills a window, or if the song has no other clip; else it is left out. Never more than one clip is held
+    own if it fills a window, or if the song has no other clip; else it is left out. No more than some seconds are held
     as sound, however long the file. Raises UnreadableAudio if the file is not sound, damaged, or under one second
     long, TooLong as soon as more than `longest_seconds` of it have been decoded, and OSError if the path cannot be
     opened.
@@ -84,21 +84,29 @@ def song_clips(source: Path | str | bytes, settings: MelSettings, longest_second
     mel_seconds = 0.0
     with open_audio(source) as sound:
         rate = sound.sample_rate_hz
+        clip_samples = round(settings.clip_seconds * rate)
         clips: list[NDArray[np.float32]] = []
         samples = 0
-        for clip in _cut_sound(sound.blocks, round(settings.clip_seconds * rate)):
-            samples += len(clip)
+        clip = MelClip(rate, settings)
+        for block in sound.blocks:
+            samples += len(block)
             if samples > longest_seconds * rate:
                 raise TooLong(f"The song is longer than {longest_seconds / 60:g} minutes. Send a part of it.")
-            if samples < SHORTEST_SECONDS * rate:
-                break
-            if len(clip) >= settings.window_seconds * rate or not clips:
-                decoded = perf_counter()
-                clips.append(scale_clip(log_mel(clip, rate, settings)))
-                mel_seconds += perf_counter() - decoded
-        if not clips:
+            decoded = perf_counter()
+            while len(block):
+                taken = block[: clip_samples - clip.samples]
+                block = block[len(taken) :]
+                clip.add(taken)
+                if clip.samples == clip_samples:
+                    clips.append(scale_clip(clip.log_mel()))
+                    clip = MelClip(rate, settings)
+            mel_seconds += perf_counter() - decoded
+        if samples < SHORTEST_SECONDS * rate:
             raise UnreadableAudio(f"The file holds {samples / rate:.2f} seconds of sound. Send at least one second.")
         decode_seconds = perf_counter() - began - mel_seconds
+        if clip.samples >= settings.window_seconds * rate or not clips:
+            clips.append(scale_clip(clip.log_mel()))
+        mel_seconds = perf_counter() - began - decode_seconds
         return SongClips(clips, samples / rate, rate, sound.channels, decode_seconds, mel_seconds)
 
 
@@ -130,23 +138,3 @@ def _window_starts(frames: int, settings: MelSettings) -> NDArray[np.intp]:
     last = max(0, frames - settings.window_frames)
     starts = np.arange(0, last + 1, settings.window_hop_frames)
     return np.append(starts, last) if 2 * (last - starts[-1]) >= settings.window_frames else starts
-
-
-def _cut_sound(blocks: Iterator[NDArray[np.float32]], clip_samples: int) -> Iterator[NDArray[np.float32]]:
-    """Yield the sound of the blocks again in clips of `clip_samples`, the last one as long as what remains.
-
-    All are views of one buffer: the next overwrites the last.
-    """
-    clip = np.empty(clip_samples, np.float32)
-    filled = 0
-    for block in blocks:
-        while len(block):
-            taken = min(len(block), clip_samples - filled)
-            clip[filled : filled + taken] = block[:taken]
-            block = block[taken:]
-            filled += taken
-            if filled == clip_samples:
-                yield clip
-                filled = 0
-    if filled:
-        yield clip[:filled]

@@ -3,7 +3,7 @@
 import json
 from dataclasses import asdict, dataclass
 
-from features.mel import MelSettings
+from features.settings import MelSettings
 
 
 class BadCard(ValueError):

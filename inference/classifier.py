@@ -1,7 +1,6 @@
 """A model at work: a song in, its genre out."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +11,7 @@ from features.modulations import mel_modulations
 from features.statistics import mel_statistics
 from features.windows import SongWindows, song_windows
 from inference.bundle import BadBundle, Bundle
+from inference.prediction import AudioInfo, ModelInfo, Prediction, Segment
 
 # What the inputs of a bundle's graph may be named, and how each is computed from windows (n, n_mels, frames, 1).
 INPUTS: dict[str, Callable[[NDArray[np.float32]], NDArray[np.float32]]] = {
@@ -22,49 +22,6 @@ INPUTS: dict[str, Callable[[NDArray[np.float32]], NDArray[np.float32]]] = {
 OUTPUT = "logits"
 # Bounds the memory a long song takes inside the network.
 _WINDOWS_PER_RUN = 32
-
-
-@dataclass(frozen=True)
-class Segment:
-    """The genre of one window of the song, or None if the model is not sure."""
-
-    start_seconds: float
-    end_seconds: float
-    genre: str | None
-    confidence: float
-
-
-@dataclass(frozen=True)
-class AudioInfo:
-    """What the file is."""
-
-    duration_seconds: float
-    sample_rate_hz: int
-    channels: int
-
-
-@dataclass(frozen=True)
-class ModelInfo:
-    """Which model answered."""
-
-    name: str
-    version: str
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """The answer for one song.
-
-    `probabilities` has every genre, the most probable first; they add up to 1. `confidence` is the greatest of them,
-    and `genre` None if that is less than the model's `not_sure_below`.
-    """
-
-    genre: str | None
-    confidence: float
-    probabilities: dict[str, float]
-    segments: list[Segment]
-    audio: AudioInfo
-    model: ModelInfo
 
 
 class GenreClassifier:

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.windows import SongWindows
-from inference.classifier import GenreClassifier, Prediction
+from inference.classifier import GenreClassifier
+from inference.prediction import Prediction
 
 # Parts of a window: always so many in frequency, and in time as many as the whole song's questions allow.
 BANDS = 8

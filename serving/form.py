@@ -1,4 +1,4 @@
-"""The forms that songs come in, read with bounds and checked before anything is computed."""
+"""What requests carry: the forms that songs come in, read with bounds and checked before anything is computed."""
 
 import asyncio
 import json
@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import bentoml
+from _bentoml_sdk.io_models import IORootModel
 from pydantic import Field
 from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
@@ -69,6 +70,19 @@ class BatchForm(bentoml.IODescriptor):
         fields = await _read(request, max_files=SETTINGS.batch_files, max_bytes=SETTINGS.batch_bytes)
         form: BatchForm = cls.model_construct(**fields)
         return form
+
+
+class HopMessage(IORootModel[bytes]):
+    """The bytes of a question to MelFeatures, or of its answer: see `serving/hop.py`."""
+
+    media_type = "application/octet-stream"
+    # BentoML's mark of a model that is the whole question, not a field of it.
+    __root_input__ = True
+
+    @classmethod
+    async def from_http_request(cls, request: Request, serde: Any) -> "HopMessage":  # noqa: ARG003 - BentoML's signature
+        """Return the body as it is."""
+        return cls(await request.body())
 
 
 async def song_bytes(file: UploadFile) -> bytes:

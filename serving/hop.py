@@ -9,27 +9,12 @@ from dataclasses import asdict
 from typing import Any
 
 import numpy as np
-from _bentoml_sdk.io_models import IORootModel
-from starlette.requests import Request
 
-from features.mel import MelSettings
+from features.settings import MelSettings
 from features.windows import SongWindows
 from serving.errors import Refusal
 
 _HEAD_LENGTH_BYTES = 4
-
-
-class Message(IORootModel[bytes]):
-    """The bytes of a question or an answer."""
-
-    media_type = "application/octet-stream"
-    # BentoML's mark of a model that is the whole question, not a field of it.
-    __root_input__ = True
-
-    @classmethod
-    async def from_http_request(cls, request: Request, serde: Any) -> "Message":  # noqa: ARG003 - BentoML's signature
-        """Return the body as it is."""
-        return cls(await request.body())
 
 
 def question(audio: bytes, mel: MelSettings) -> bytes:

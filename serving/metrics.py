@@ -1,7 +1,11 @@
 """What the service measures of its own work; GET /metrics has it beside BentoML's own metrics."""
 
-from features.windows import SongWindows
-from inference.classifier import Prediction
+from typing import TYPE_CHECKING
+
+from inference.prediction import Prediction
+
+if TYPE_CHECKING:
+    from features.windows import SongWindows
 
 # From a window through the network to hours of music through the decoder, in seconds.
 _BUCKETS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60)
@@ -24,7 +28,7 @@ class Metrics:
         )
         self._rejections = Counter("genre_rejections", "Requests answered with an error, by reason.", ["reason"])
 
-    def count_prediction(self, song: SongWindows, prediction: Prediction, inference_seconds: float) -> None:
+    def count_prediction(self, song: "SongWindows", prediction: Prediction, inference_seconds: float) -> None:
         """Count an answer, and the time it took to make."""
         stages = {"decode": song.decode_seconds, "mel": song.mel_seconds, "inference": inference_seconds}
         for stage, seconds in stages.items():

@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from inference.card import ModelCard
-from inference.classifier import Prediction
+from inference.prediction import Prediction
 
 Part = dict[str, Any]
 

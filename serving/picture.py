@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from features.mel import MelSettings, mel_frequencies
+from features.mel import mel_frequencies
+from features.settings import MelSettings
 from features.windows import SongWindows
 from inference.explanation import Explanation
 

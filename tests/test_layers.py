@@ -71,3 +71,11 @@ def test_serving_loads_no_training_library(program: str) -> None:
     loaded = {name.partition(".")[0] for name in output.stdout.split()}
     assert "onnxruntime" in loaded
     assert not loaded & ONLY_FOR_TRAINING
+
+
+def test_the_process_that_starts_the_others_loads_nothing_of_sound_and_models() -> None:
+    program = "import service, sys; print(*sys.modules)"
+    output = subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True, capture_output=True, text=True)
+    loaded = {name.partition(".")[0] for name in output.stdout.split()}
+    assert "bentoml" in loaded
+    assert not loaded & {"av", "numpy", "onnxruntime", "scipy", "soundfile"}

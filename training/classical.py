@@ -14,7 +14,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 from tqdm import tqdm
 
-from features.mel import MelSettings
+from features.settings import MelSettings
 from features.statistics import mel_statistics
 from training.classical_graphs import knn_graph, linear_graph, svm_graph
 from training.export import check_agreement

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from features.mel import MelSettings
+from features.settings import MelSettings
 from training import fma_small, gtzan
 from training.tracks import Track, read_tracks
 

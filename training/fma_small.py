@@ -28,7 +28,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from features.mel import MelSettings
+from features.settings import MelSettings
 from training.tracks import BadData, Track, read_audio, read_tracks
 
 TITLE = "FMA-Small"

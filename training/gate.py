@@ -18,7 +18,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
-from features.mel import MelSettings
+from features.settings import MelSettings
 from features.statistics import mel_statistics
 from features.windows import cut_windows
 from inference.classifier import OUTPUT

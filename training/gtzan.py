@@ -19,7 +19,7 @@ import csv
 from dataclasses import replace
 from pathlib import Path
 
-from features.mel import MelSettings
+from features.settings import MelSettings
 from training.tracks import BadData, Track, read_tracks
 
 TITLE = "GTZAN"

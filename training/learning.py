@@ -9,7 +9,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from features.mel import MelSettings
+from features.settings import MelSettings
 from features.windows import cut_windows
 from training.augmentation import augmented_tracks
 from training.splits import Split

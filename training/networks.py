@@ -3,7 +3,7 @@
 import keras
 from keras import layers
 
-from features.mel import MelSettings
+from features.settings import MelSettings
 
 _FILTERS = (32, 64, 128, 256)
 _LSTM_UNITS = 128

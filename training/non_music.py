@@ -15,7 +15,8 @@ from scipy.fft import irfft, next_fast_len, rfft, rfftfreq
 from scipy.signal import chirp, lfilter, sosfilt
 from tqdm import tqdm
 
-from features.mel import MelSettings, log_mel
+from features.mel import log_mel
+from features.settings import MelSettings
 from features.windows import scale_clip
 from training.tracks import CACHE, cached_clips
 

@@ -8,7 +8,7 @@ from keras import layers
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from features.mel import MelSettings
+from features.settings import MelSettings
 from inference.classifier import INPUTS, softmax
 from training.export import Inputs, check_agreement, halve, parse_graph
 from training.splits import Split

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.model_selection import StratifiedGroupKFold, train_test_split
 
-from features.mel import MelSettings
+from features.settings import MelSettings
 from training.tracks import BadData, Track
 
 TEST_SHARE = 0.2

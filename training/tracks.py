@@ -23,7 +23,7 @@ from PIL import Image, UnidentifiedImageError
 from tqdm import tqdm
 
 from features.audio import UnreadableAudio
-from features.mel import MelSettings
+from features.settings import MelSettings
 from features.windows import cut_windows, song_clips
 from inference.bundle import write_whole
 

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from features.mel import MelSettings, log_mel
+from features.mel import MelClip, log_mel
+from features.settings import MelSettings
 from tests.sounds import music
 
 
@@ -68,6 +69,19 @@ def test_a_low_sample_rate_leaves_the_bands_above_it_at_the_bottom() -> None:
     decibels = log_mel(music(10, 8000)[:, 0], 8000, MelSettings())
     assert (decibels[110:] == -80).all()
     assert decibels[:60].max() == 0
+
+
+@pytest.mark.parametrize("hop", [512, 1711, 10_335])
+@pytest.mark.parametrize("seconds", [0.05, 3.0, 31.0])
+def test_sound_in_blocks_of_any_length_is_the_same_sound(hop: int, seconds: float) -> None:
+    settings = MelSettings(hop_length=hop)
+    samples = music(seconds, 44_100)[:, 0]
+    cuts = np.sort(np.random.default_rng(hop).integers(len(samples), size=20))
+    clip = MelClip(44_100, settings)
+    for block in np.split(samples, cuts):
+        clip.add(block)
+    assert clip.samples == len(samples)
+    np.testing.assert_array_equal(clip.log_mel(), log_mel(samples, 44_100, settings))
 
 
 def test_the_shortest_sound_is_one_frame() -> None:

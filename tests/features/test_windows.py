@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from features.audio import UnreadableAudio, load_audio
-from features.mel import MelSettings, log_mel
+from features.mel import log_mel
+from features.settings import MelSettings
 from features.windows import cut_windows, scale_clip, song_clips, song_windows
 from tests.sounds import encode, music
 

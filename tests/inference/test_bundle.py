@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from features.mel import MelSettings
+from features.settings import MelSettings
 from inference.bundle import (
     CARD_FILE,
     MODELS,

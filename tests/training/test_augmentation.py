@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from features.mel import MelSettings
+from features.settings import MelSettings
 from features.windows import song_clips
 from tests.sounds import encode
 from training import augmentation

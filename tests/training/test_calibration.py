@@ -9,7 +9,8 @@ import numpy as np
 import onnxruntime
 import pytest
 
-from features.mel import MelSettings, log_mel
+from features.mel import log_mel
+from features.settings import MelSettings
 from features.statistics import mel_statistics
 from features.windows import cut_windows, scale_clip
 from inference.bundle import MODELS, list_cards, load_bundle

@@ -23,7 +23,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import keras
 from keras import layers
 
-from features.mel import MelSettings
+from features.settings import MelSettings
 from inference.bundle import MODELS, BadBundle, Bundle, load_bundle, save_bundle
 from inference.card import ModelCard, Training
 from inference.classifier import GenreClassifier, softmax

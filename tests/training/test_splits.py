@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from features.mel import MelSettings
+from features.settings import MelSettings
 from training import fma_small, gtzan
 from training.audit import across_sides, drop_duplicates, find_duplicates, shared_artists, shared_songs
 from training.datasets import DATASETS

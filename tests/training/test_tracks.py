@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from features.mel import MelSettings
+from features.settings import MelSettings
 from features.windows import song_clips
 from training import tracks as tracks_module
 from training.gtzan import read_gtzan

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from features.mel import MelSettings
+from features.settings import MelSettings
 from inference.bundle import MODELS, Bundle, list_cards, load_bundle
 from inference.classifier import INPUTS, GenreClassifier, softmax
 from tests.training.conftest import GENRES, TRACKS

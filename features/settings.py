@@ -1,0 +1,45 @@
+"""The settings of mel features, apart from their computing: what only reads a card needs no numpy."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class MelSettings:
+    """How sound becomes the windows a model takes; each model card carries its own.
+
+    The defaults are those of the GTZAN spectrograms in use here: librosa's at 22,050 Hz, one frame every 77.6 ms.
+    Lengths in samples (`n_fft`, `hop_length`) are meant at `sample_rate_hz`; sound at another rate is analysed with
+    lengths of the same duration.
+    """
+
+    sample_rate_hz: int = 22_050
+    n_fft: int = 2048
+    hop_length: int = 1711
+    n_mels: int = 128
+    fmin_hz: float = 0.0
+    fmax_hz: float = 11_025.0
+    clip_seconds: float = 30.0
+    window_frames: int = 128
+    window_hop_frames: int = 129
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.fmin_hz < self.fmax_hz <= self.sample_rate_hz / 2:
+            raise ValueError(f"Mel bands need 0 <= fmin_hz < fmax_hz <= sample_rate_hz / 2, not {self}.")
+        sizes = (self.n_fft, self.hop_length, self.n_mels, self.window_frames, self.window_hop_frames)
+        if min(sizes) < 1 or self.clip_seconds < self.window_seconds:
+            raise ValueError(f"Sizes must be positive, and a clip at least one window long, not {self}.")
+
+    @property
+    def frame_seconds(self) -> float:
+        """The time from one frame to the next."""
+        return self.hop_length / self.sample_rate_hz
+
+    @property
+    def clip_frames(self) -> int:
+        """The number of frames of a whole clip."""
+        return round(self.clip_seconds / self.frame_seconds)
+
+    @property
+    def window_seconds(self) -> float:
+        """The time one window spans."""
+        return self.window_frames * self.frame_seconds

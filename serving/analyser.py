@@ -1,0 +1,73 @@
+"""What the processes of the service do with songs: the half of it that needs the libraries of sound and models."""
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import aiohttp
+import anyio.to_thread
+
+from features.audio import UnreadableAudio
+from features.settings import MelSettings
+from features.windows import SongWindows, TooLong, song_windows
+from inference.bundle import list_cards, load_bundle
+from inference.card import ModelCard
+from inference.classifier import GenreClassifier
+from inference.explanation import Explanation, explain
+from inference.prediction import Prediction
+from serving import hop
+from serving.errors import Refusal
+from serving.picture import draw_explanation
+from serving.settings import SETTINGS
+
+
+class Analyser:
+    """The models of a folder, and where the features they take are computed: in this process, unless `ask` is given.
+
+    `ask` brings a question to MelFeatures and its answer back, both as `serving/hop.py` has them. `cards` are those of
+    the models, the default first.
+    """
+
+    def __init__(self, models: Path, ask: Callable[[bytes], Awaitable[bytes]] | None) -> None:
+        self.cards = list_cards(models)
+        self._classifiers = {name: GenreClassifier(load_bundle(models / name)) for name in self.cards}
+        self._ask = ask
+
+    async def windows(self, audio: bytes, card: ModelCard) -> SongWindows:
+        """Return a song's windows; raise Refusal if it has none, or nobody answers."""
+        if self._ask is None:
+            return await anyio.to_thread.run_sync(_windows, audio, card.mel)
+        question = hop.question(audio, card.mel)
+        for _ in range(2):
+            try:
+                return hop.read_answer(await self._ask(question))
+            except aiohttp.ClientConnectionError as error:
+                # The connection had been idle and was being closed, or the process has gone: the next one is another.
+                failure = error
+        raise Refusal(503, "A part of the service is starting. Send this song again.", "no features") from failure
+
+    async def predict(self, song: SongWindows, card: ModelCard) -> Prediction:
+        """Return the answer of a model for a song's windows."""
+        return await anyio.to_thread.run_sync(self._classifiers[card.name].predict, song)
+
+    async def explain(self, song: SongWindows, card: ModelCard) -> tuple[Explanation, bytes]:
+        """Return why a model answers as it does, and the picture of it as PNG."""
+        explanation = await anyio.to_thread.run_sync(explain, self._classifiers[card.name], song)
+        picture = await anyio.to_thread.run_sync(draw_explanation, explanation, song, card.mel, card.genres)
+        return explanation, picture
+
+
+def answer_question(question: bytes) -> bytes:
+    """Return MelFeatures' answer to a question of GenreService."""
+    try:
+        return hop.answer(_windows(*hop.read_question(question)))
+    except Refusal as problem:
+        return hop.answer(problem)
+
+
+def _windows(audio: bytes, mel: MelSettings) -> SongWindows:
+    try:
+        return song_windows(audio, mel, SETTINGS.song_seconds)
+    except UnreadableAudio as error:
+        raise Refusal(400, str(error), "unreadable audio") from error
+    except TooLong as error:
+        raise Refusal(413, str(error), "too long") from error
