@@ -71,7 +71,7 @@ def test_a_low_sample_rate_leaves_the_bands_above_it_at_the_bottom() -> None:
     assert decibels[:60].max() == 0
 
 
-@pytest.mark.parametrize("hop", [512, 1711, 10_335])
+@pytest.mark.parametrize("hop", [512, 1711, 5000])
 @pytest.mark.parametrize("seconds", [0.05, 3.0, 31.0])
 def test_sound_in_blocks_of_any_length_is_the_same_sound(hop: int, seconds: float) -> None:
     settings = MelSettings(hop_length=hop)
