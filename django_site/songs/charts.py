@@ -1,6 +1,6 @@
 """What the charts show, as shapes: the templates write them as SVG, so that colours follow the page."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -93,32 +93,26 @@ def timeline(answer: dict[str, Any]) -> list[Span]:
     return spans
 
 
-def columns(counts: Iterable[tuple[str, str, int]], height: float = 200, step: float = 24) -> list[Column]:
-    """Return stacked columns for (period, genre, count), in the order of periods."""
-    rows = list(counts)
-    genres = sorted({genre for _, genre, _ in rows})
-    periods: dict[str, dict[str, int]] = {}
-    for period, genre, count in rows:
-        periods.setdefault(period, {})[genre] = count
-    highest = max((sum(of.values()) for of in periods.values()), default=1)
+def colours(genres: Iterable[str], known: Sequence[str]) -> dict[str, int]:
+    """Return the colour of each genre, as `bars` has them for a model that knows `known`; -1 where it was not sure."""
+    order = [*known, *sorted({genre for genre in genres if genre} - set(known))]
+    return {"": -1} | {genre: number % COLOURS for number, genre in enumerate(order)}
+
+
+def columns(
+    periods: Mapping[str, Mapping[str, int]], colour: Mapping[str, int], height: float = 200, step: float = 24
+) -> list[Column]:
+    """Return a stacked column a period, of its songs by genre, in the colours of `colours`."""
+    highest = max(sum(counts.values()) for counts in periods.values())
     return [
-        Column(label, sum(of.values()), position * step, _stack(of, genres, height / highest, height))
-        for position, (label, of) in enumerate(periods.items())
+        Column(label, sum(counts.values()), position * step, _stack(counts, colour, height / highest, height))
+        for position, (label, counts) in enumerate(periods.items())
     ]
 
 
-def _stack(counts: dict[str, int], genres: Sequence[str], scale: float, height: float) -> list[Block]:
+def _stack(counts: Mapping[str, int], colour: Mapping[str, int], scale: float, height: float) -> list[Block]:
     blocks, top = [], height
-    for position, genre in enumerate(genres):
-        if genre in counts:
-            top -= counts[genre] * scale
-            blocks.append(
-                Block(
-                    genre,
-                    counts[genre],
-                    round(top, 2),
-                    round(counts[genre] * scale, 2),
-                    position % COLOURS if genre else -1,
-                )
-            )
+    for genre in sorted(counts):
+        top -= counts[genre] * scale
+        blocks.append(Block(genre, counts[genre], round(top, 2), round(counts[genre] * scale, 2), colour[genre]))
     return blocks

@@ -2,15 +2,16 @@
 
 import csv
 import json
+from collections import Counter, defaultdict
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, cast
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.models import User
 from django.core.paginator import Paginator
-from django.db.models import Count, Max, Min, QuerySet
+from django.db.models import Count, Min, QuerySet
 from django.db.models.functions import TruncDay, TruncMonth, TruncWeek
 from django.db.models.functions.datetime import TruncBase
 from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
@@ -114,38 +115,50 @@ def delete_all(request: HttpRequest) -> HttpResponse:
 @require_safe
 def statistics(request: HttpRequest) -> HttpResponse:
     """Show how many songs of which genre there were over time."""
-    ends = _own(request).aggregate(first=Min("analysed_at"), last=Max("analysed_at"))
-    context: dict[str, Any] = {"columns": [], "totals": []}
-    if ends["first"]:
-        span = ends["last"] - ends["first"]
-        period: type[TruncBase]
-        if span < timedelta(days=31):
-            unit, shape, period = "day", "%-d %b", TruncDay
-        elif span < timedelta(days=200):
-            unit, shape, period = "week", "%-d %b %Y", TruncWeek
-        else:
-            unit, shape, period = "month", "%b %Y", TruncMonth
-        rows = (
-            _own(request)
-            .annotate(period=period("analysed_at"))
-            .values_list("period", "genre")
-            .annotate(count=Count("pk"))
-            .order_by("period", "genre")
-        )
-        counts = [(moment.strftime(shape), genre, count) for moment, genre, count in rows]
-        columns = charts.columns(counts)
-        genres = sorted({genre for _, genre, _ in counts})
-        totals = [
-            (genre, sum(count for _, of, count in counts if of == genre), index % charts.COLOURS if genre else -1)
-            for index, genre in enumerate(genres)
-        ]
-        context = {
-            "columns": columns,
-            "totals": sorted(totals, key=lambda total: -total[1]),
-            "unit": unit,
-            "width": max(240.0, columns[-1].x + 24),
-        }
+    latest = _own(request).first()
+    if latest is None:
+        return render(request, "songs/statistics.html")
+    span = latest.analysed_at - _own(request).aggregate(first=Min("analysed_at"))["first"]
+    period: type[TruncBase]
+    if span < timedelta(days=31):
+        unit, shape, period = "day", "%-d %b", TruncDay
+    elif span < timedelta(days=200):
+        unit, shape, period = "week", "%-d %b %Y", TruncWeek
+    else:
+        unit, shape, period = "month", "%b %Y", TruncMonth
+    rows = (
+        _own(request)
+        .annotate(period=period("analysed_at"))
+        .values_list("period", "genre")
+        .annotate(count=Count("pk"))
+        .order_by("period", "genre")
+    )
+    periods: dict[datetime, Counter[str]] = defaultdict(Counter)
+    for moment, genre, count in rows:
+        periods[moment][genre] = count
+    totals = sum(periods.values(), Counter[str]())
+    colour = charts.colours(totals, latest.genres)
+    columns = charts.columns(
+        {moment.strftime(shape): periods[moment] for moment in _every(unit, min(periods), max(periods))}, colour
+    )
+    context = {
+        "columns": columns,
+        "totals": [(genre, count, colour[genre]) for genre, count in totals.most_common()],
+        "unit": unit,
+        "width": max(240.0, columns[-1].x + 24),
+    }
     return render(request, "songs/statistics.html", context)
+
+
+def _every(unit: str, first: datetime, last: datetime) -> Iterator[datetime]:
+    """Yield the beginning of each day, week or month from the first to the last, those without a song too."""
+    moment = first
+    while moment <= last:
+        yield moment
+        if unit == "month":
+            moment = (moment + timedelta(days=31)).replace(day=1)
+        else:
+            moment += timedelta(days=7 if unit == "week" else 1)
 
 
 @login_required

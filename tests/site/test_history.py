@@ -126,6 +126,19 @@ def test_statistics_draw_genres_over_time(member: Client, user: User, songs: int
     assert drawn == songs
 
 
+def test_days_without_a_song_are_drawn_and_genres_have_the_colours_of_their_results(member: Client, user: User) -> None:
+    first, _, last = keep(user, 3)
+    Analysis.objects.filter(analysed_at__gt=first.analysed_at, analysed_at__lt=last.analysed_at).update(genre="rock")
+    Analysis.objects.filter(pk=last.pk).update(analysed_at=START + timedelta(days=9))
+    page = member.get("/history/statistics/")
+    assert [column.count for column in page.context["columns"]] == [1, 1, 0, 0, 0, 0, 0, 0, 0, 1]
+    bars = {bar.genre: bar.colour for bar in member.get(f"/history/{first.pk}/").context["bars"]}
+    assert {genre: colour for genre, _, colour in page.context["totals"]} == {
+        "blues": bars["blues"],
+        "rock": bars["rock"],
+    }
+
+
 def test_purge_deletes_what_is_older(user: User) -> None:
     keep(user, 3)
     (new,) = keep(user)
