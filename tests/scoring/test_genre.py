@@ -263,6 +263,12 @@ def test_a_name_that_reads_as_another_is_refused() -> None:
         with_genre(bare("mp3"), "17")
 
 
+def test_damage_that_ffmpeg_reports_as_an_error_of_the_system_is_named() -> None:
+    content = bare("aiff")
+    with pytest.raises(Untaggable, match=r"is damaged.*Operation not permitted"):
+        with_genre(content[:20] + b"\xff" * 8 + content[28:], "Rock")
+
+
 @pytest.mark.parametrize("suffix", SUFFIXES)
 def test_damage_of_any_kind_is_named_or_does_no_harm(suffix: str) -> None:
     """Damage to the sound alone does not keep a genre from being written."""

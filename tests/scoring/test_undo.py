@@ -1,5 +1,6 @@
 """Taking changes back: every byte and the time, whatever came between, and never over what somebody else changed."""
 
+import fcntl
 import hashlib
 import os
 import random
@@ -8,6 +9,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -170,6 +172,18 @@ def test_a_small_journal_undoes_a_large_file(tmp_path: Path, journal: UndoJourna
     assert journal.path.stat().st_size < 1000 < len(content) / 1000
     assert [one.outcome for one in undo(journal.path)] == [RESTORED]
     assert song.read_bytes() == content
+
+
+def test_a_line_waits_until_another_process_has_written_its_own(tmp_path: Path, journal: UndoJournal) -> None:
+    song = put(tmp_path / "a.mp3", bare("mp3"))
+    writing = Thread(target=tag, args=(song, "Rock", journal))
+    with open(journal.path, "ab") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        writing.start()
+        writing.join(timeout=0.3)
+        assert song.read_bytes() == bare("mp3")
+    writing.join()
+    assert read_genre(song) == "Rock"
 
 
 def test_the_path_in_a_journal_is_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
