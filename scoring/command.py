@@ -1,97 +1,81 @@
 """The command: what `python -m scoring` and `genre-score` do."""
 
 import argparse
-import os
 import signal
 import sqlite3
 import sys
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from types import FrameType
 
-from inference.bundle import MODELS, BadBundle, Bundle, find_card, list_cards, load_bundle
+from inference.bundle import BadBundle, Bundle, find_card, list_cards, load_bundle
 from inference.card import ModelCard
 from scoring import table
+from scoring.arguments import UNDO, read
 from scoring.journal import BadJournal, Journal, JournalInUse
 from scoring.playlists import write_playlists
 from scoring.progress import Progress
 from scoring.report import write_report
-from scoring.row import BucketError, Row, SongFile, in_bucket
+from scoring.row import BucketError, Row, SongFile, in_bucket, readable
 from scoring.scorer import settings_hash
-from scoring.sources import BadSource, list_files
+from scoring.sources import BadSource, list_files, look
 from scoring.summary import summarise
-from scoring.workers import Workers
+from scoring.tags import (
+    UNREADABLE,
+    UNTAGGABLE,
+    UNWRITABLE,
+    BadNames,
+    Change,
+    TagSettings,
+    plan,
+    read_names,
+    write,
+)
+from scoring.undo import BadUndoJournal, UndoJournal, undo
+from scoring.workers import DeadWorker, Workers
 
 ALL_SCORED, SOME_FAILED, WRONG_USAGE, STOPPED = 0, 1, 2, 130
-_USAGE_ERRORS = (BadBundle, BadJournal, BadSource, JournalInUse, table.BadTable)
+_USAGE_ERRORS = (BadBundle, BadJournal, BadNames, BadSource, BadUndoJournal, JournalInUse, table.BadTable)
 
 
 def run(arguments: Sequence[str]) -> int:
     """Run the command with its arguments; return 0 if every file was scored, 1 if some failed, 2 for wrong usage."""
-    asked = _parser().parse_args(arguments)
+    asked = read(arguments)
     signal.signal(signal.SIGTERM, _stop)
     try:
-        return _score(asked)
+        return _undo(asked.journal) if asked.command == UNDO else _score(asked)
     except KeyboardInterrupt:
         _say("Stopped. What is scored is kept: the same command goes on from there.")
         return STOPPED
     except _USAGE_ERRORS as error:
         _say(str(error))
         return WRONG_USAGE
-    except (BucketError, OSError, sqlite3.OperationalError) as error:
+    except (BucketError, DeadWorker, OSError, sqlite3.OperationalError) as error:
         _say(f"{error}. What is scored is kept: the same command goes on from there.")
         return SOME_FAILED
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m scoring",
-        description="Score songs: a row of a table for each, with its genre and how sure that is.",
-        epilog="A run that was stopped goes on when it is started again; one that was finished scores what is new or "
-        "has changed. Exit status: 0, every file is scored; 1, some failed, and their rows say why; 2, wrong usage.",
-    )
-    parser.add_argument(
-        "sources",
-        nargs="+",
-        metavar="SOURCE",
-        help="a song, a folder, a list of paths (.txt, .m3u8, or .csv with a column 'path'), or s3://bucket/prefix",
-    )
-    parser.add_argument(
-        "--out", required=True, help="table.parquet, .csv or .jsonl, or folder/ for Parquet in parts; s3:// as well"
-    )
-    parser.add_argument("--model", help="name of the bundle; default: the service's")
-    parser.add_argument("--models", type=Path, default=MODELS, help="folder of bundles (default: %(default)s)")
-    parser.add_argument("--force", action="store_true", help="score again what is scored already")
-    parser.add_argument(
-        "--by-content", action="store_true", help="know a changed file by its content, not by size and time"
-    )
-    parser.add_argument(
-        "--timeout",
-        type=_seconds,
-        default=300.0,
-        metavar="SECONDS",
-        help="the most for one song (default: %(default)g)",
-    )
-    parser.add_argument(
-        "--journal", type=Path, help="file of what is done (default: beside the table, or here for one in a bucket)"
-    )
-    engine = parser.add_argument_group("where it is done")
-    engine.add_argument(
-        "--workers", type=_count, default=len(os.sched_getaffinity(0)), help="processes (default: one a core)"
-    )
-    engine.add_argument("--engine", choices=("local", "ray"), default="local")
-    engine.add_argument("--address", help="a Ray cluster; default: one on this machine")
-    more = parser.add_argument_group("what is made of it beside the table")
-    more.add_argument("--playlists", type=Path, metavar="FOLDER", help="write a playlist a genre (M3U8)")
-    more.add_argument("--report", type=Path, metavar="FILE", help="write a page about the run (HTML)")
-    return parser
+def _undo(journal: Path) -> int:
+    try:
+        undone = undo(journal)
+    except FileNotFoundError as error:
+        raise BadUndoJournal(f"There is no {journal}.") from error
+    for outcome, count in Counter(one.outcome for one in undone).most_common():
+        _say(f"{count} {outcome}")
+    failed = [one for one in undone if not one.succeeded]
+    for one in failed:
+        _say(f"{str(one.path)!r}: {one.outcome}")
+    return SOME_FAILED if failed else ALL_SCORED
 
 
 def _score(asked: argparse.Namespace) -> int:
     table.check(asked.out)
     card = find_card(asked.model, list_cards(asked.models))
     bundle = load_bundle(asked.models / card.name)
-    with Journal(asked.journal or _journal_of(asked.out), settings_hash(card)) as journal:
+    names = read_names(asked.names, card.genres) if asked.names else {}
+    settings = TagSettings(names, asked.least_confidence, asked.overwrite, asked.keep_time)
+    with Journal(asked.journal or _beside(asked.out, ".journal"), settings_hash(card)) as journal:
         _say("Listing the files.")
         total = journal.list_anew(list_files(asked.sources, by_content=asked.by_content))
         if asked.force:
@@ -99,6 +83,8 @@ def _score(asked: argparse.Namespace) -> int:
         journal.forget_passing_errors()
         _work(journal, total, asked, bundle)
         table.write(journal.rows(), asked.out, card.genres)
+        if asked.write_tags:
+            _write_tags(journal, asked, settings)
         return _finish(journal, asked, card)
 
 
@@ -127,6 +113,32 @@ def _scored(files: Iterable[SongFile], asked: argparse.Namespace, bundle: Bundle
             yield from workers.score(files)
 
 
+def _write_tags(journal: Journal, asked: argparse.Namespace, settings: TagSettings) -> None:
+    """Write the genres into the files, or list what would be written, and say what became of how many."""
+    undo_journal = asked.undo_journal or _beside(asked.out, ".tags")
+    outcomes: Counter[str] = Counter()
+    for row in journal.rows():
+        if row.confidence is None or in_bucket(row.path):
+            outcomes["without an answer" if row.confidence is None else "in a bucket"] += 1
+            continue
+        change = plan(Path(row.path), row.genre, row.confidence, settings)
+        if isinstance(change, Change) and not asked.dry_run:
+            change = write(change, UndoJournal(undo_journal), keep_time=settings.keep_time)
+            if isinstance(change, Change):
+                # Its sound is what it was.
+                journal.renew(look(row.path, by_content=asked.by_content))
+        if isinstance(change, Change):
+            outcomes["to be tagged" if asked.dry_run else "tagged"] += 1
+            if asked.dry_run:
+                print(f"{readable(row.path)}: {change.before or 'no genre'} -> {change.after}")
+        else:
+            outcomes[change.reason] += 1
+            if change.reason in (UNTAGGABLE, UNREADABLE, UNWRITABLE):
+                _say(f"{row.path!r}: {change.reason}. {change.detail}")
+    for outcome, count in outcomes.most_common():
+        _say(f"  {outcome}: {count}")
+
+
 def _finish(journal: Journal, asked: argparse.Namespace, card: ModelCard) -> int:
     summary = summarise(journal.rows())
     if asked.playlists:
@@ -140,24 +152,10 @@ def _finish(journal: Journal, asked: argparse.Namespace, card: ModelCard) -> int
     return SOME_FAILED if summary.failed else ALL_SCORED
 
 
-def _journal_of(out: str) -> Path:
-    if in_bucket(out):
-        out = out.rstrip("/").rpartition("/")[2]
-    return Path(f"{out.rstrip('/')}.journal")
-
-
-def _seconds(text: str) -> float:
-    value = float(text)
-    if not value > 0:
-        raise argparse.ArgumentTypeError(f"must be over 0, not {text}")
-    return value
-
-
-def _count(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"must be 1 or more, not {text}")
-    return value
+def _beside(out: str, suffix: str) -> Path:
+    """Return the file beside a table that belongs to it; of a table in a bucket, it is here."""
+    name = out.rstrip("/")
+    return Path((name.rpartition("/")[2] if in_bucket(out) else name) + suffix)
 
 
 def _stop(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - as Python calls it
@@ -165,4 +163,4 @@ def _stop(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - as Py
 
 
 def _say(line: str) -> None:
-    sys.stderr.write(f"{line}\n")
+    print(line, file=sys.stderr)

@@ -2,10 +2,10 @@
 
 import sqlite3
 from collections.abc import Iterable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from scoring.row import Row, SongFile
 from scoring.scorer import FINAL_ERRORS
@@ -21,6 +21,9 @@ CREATE TABLE rows (
 _PENDING = """
 SELECT listed.path, size, listed.version FROM listed LEFT JOIN rows USING (path, version)
 WHERE rows.path IS NULL AND listed.path > ? ORDER BY listed.path LIMIT 1000
+"""
+_ROWS = """
+SELECT path, row FROM listed JOIN rows USING (path, version) WHERE path > ? ORDER BY path LIMIT 1000
 """
 
 
@@ -99,11 +102,13 @@ class Journal:
 
     def pending(self) -> Iterator[SongFile]:
         """Yield the files listed that lack their row, in the order of their paths."""
-        after = b""
-        while found := self._database.execute(_PENDING, (after,)).fetchall():
-            for path, size, version in found:
-                yield SongFile(_text(path), size, version.removeprefix(self._settings))
-            after = found[-1][0]
+        for path, size, version in self._all(_PENDING):
+            yield SongFile(_text(path), size, version.removeprefix(self._settings))
+
+    def rows(self) -> Iterator[Row]:
+        """Yield the rows of the files listed, in the order of their paths."""
+        for _, packed in self._all(_ROWS):
+            yield Row.unpack(packed)
 
     def keep(self, scored: Iterable[tuple[SongFile, Row]]) -> None:
         """Keep the rows of files: all of them, or none if the process is killed meanwhile."""
@@ -116,11 +121,21 @@ class Journal:
                 ),
             )
 
-    def rows(self) -> Iterator[Row]:
-        """Yield the rows of the files listed, in the order of their paths."""
-        with closing(self._database.cursor()) as cursor:
-            for (packed,) in cursor.execute("SELECT row FROM listed JOIN rows USING (path, version) ORDER BY path"):
-                yield Row.unpack(packed)
+    def renew(self, file: SongFile) -> None:
+        """Let the row of a file count for a new version of it, whose sound is the same."""
+        with self._transaction():
+            for table in ("listed", "rows"):
+                self._database.execute(
+                    f"UPDATE {table} SET version = ? WHERE path = ?",  # noqa: S608 - our own tables
+                    (self._version(file), _bytes(file.path)),
+                )
+
+    def _all(self, statement: str) -> Iterator[tuple[Any, ...]]:
+        """Yield what a statement finds a thousand at a time after a path, so that the tables may change meanwhile."""
+        after = b""
+        while found := self._database.execute(statement, (after,)).fetchall():
+            yield from found
+            after = found[-1][0]
 
     def _version(self, file: SongFile) -> str:
         return self._settings + file.version

@@ -32,7 +32,7 @@ def list_files(sources: Sequence[str], *, by_content: bool = False) -> Iterator[
 
     A source is a file, a folder with all in it, a list of paths (.txt or .m3u, a path a line; .csv, the column `path`
     or else the first), or `s3://bucket/prefix`. With `by_content`, a file's version is the hash of its content, else
-    its time of modification; in a bucket it always is the ETag. Raises BadSource.
+    its size and time of modification; in a bucket it always is the ETag. Raises BadSource.
     """
     for source in sources:
         if in_bucket(source):
@@ -42,11 +42,22 @@ def list_files(sources: Sequence[str], *, by_content: bool = False) -> Iterator[
                 yield _named(path, by_content=by_content)
         elif Path(source).is_dir():
             for path in _in_folder(_absolute(source), ()):
-                yield _look(path, by_content=by_content)
+                yield look(path, by_content=by_content)
         elif not os.path.lexists(source):
             raise BadSource(f"There is no {source}. Name a file, a folder, a list of paths or s3://bucket/prefix.")
         else:
-            yield _look(_absolute(source), by_content=by_content)
+            yield look(_absolute(source), by_content=by_content)
+
+
+def look(path: str, *, by_content: bool) -> SongFile:
+    """Return a file as it is now; one that cannot be looked at is scored all the same, so that its row says why."""
+    try:
+        found = Path(path).stat()
+        if by_content and stat.S_ISREG(found.st_mode):
+            return SongFile(path, found.st_size, _content_hash(path))
+    except OSError:
+        return SongFile(path, 0, "")
+    return SongFile(path, found.st_size, f"{found.st_size} {found.st_mtime_ns}")
 
 
 def _absolute(path: str) -> str:
@@ -94,7 +105,7 @@ def _in_list(file: Path) -> Iterator[str]:
 def _named(path: str, *, by_content: bool) -> SongFile:
     """Return a file that a list names, whatever it is: what is wrong with it becomes its row."""
     if not in_bucket(path):
-        return _look(_absolute(path), by_content=by_content)
+        return look(_absolute(path), by_content=by_content)
     try:
         return s3.look(path)
     except BucketError:
@@ -129,17 +140,6 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
     except OSError:
         # A link that leads nowhere, or to itself.
         return False
-
-
-def _look(path: str, *, by_content: bool) -> SongFile:
-    """Return a file as it is now; one that cannot be looked at is scored all the same, so that its row says why."""
-    try:
-        found = Path(path).stat()
-        if by_content and stat.S_ISREG(found.st_mode):
-            return SongFile(path, found.st_size, _content_hash(path))
-    except OSError:
-        return SongFile(path, 0, "")
-    return SongFile(path, found.st_size, str(found.st_mtime_ns))
 
 
 def _content_hash(path: str) -> str:

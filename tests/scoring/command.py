@@ -18,7 +18,8 @@ MODEL = ("--model", "gtzan-logistic")
 
 def command(*arguments: str | Path) -> Sequence[str]:
     """Return the command with its arguments."""
-    return [sys.executable, "-m", "scoring", *map(str, arguments), *MODEL]
+    model = () if arguments[0] == "undo" else MODEL
+    return [sys.executable, "-m", "scoring", *map(str, arguments), *model]
 
 
 def start(*arguments: str | Path, **environment: str) -> subprocess.Popen[str]:

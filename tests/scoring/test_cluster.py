@@ -23,7 +23,7 @@ TOKEN = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "only for tests " * 3}
 
 def _node(*arguments: str) -> subprocess.Popen[bytes]:
     """Start a node with one core, in a process group of its own."""
-    command = [RAY, "start", *arguments, "--num-cpus=1", "--block", "--disable-usage-stats"]
+    command = [str(RAY), "start", *arguments, "--num-cpus=1", "--block", "--disable-usage-stats"]
     return subprocess.Popen(
         command,
         stdout=subprocess.DEVNULL,
