@@ -56,7 +56,7 @@ def _score_parser() -> argparse.ArgumentParser:
     )
     engine = parser.add_argument_group("where it is done")
     engine.add_argument(
-        "--workers", type=_count, default=len(os.sched_getaffinity(0)), help="processes (default: one a core)"
+        "--workers", type=_count, default=_cores(), help="processes (default: one a core)"
     )
     engine.add_argument("--engine", choices=("local", "ray"), default="local")
     engine.add_argument("--address", help="a Ray cluster; default: one on this machine")
@@ -90,6 +90,11 @@ def _undo_parser() -> argparse.ArgumentParser:
     parser.add_argument("command", choices=[UNDO])
     parser.add_argument("journal", type=Path, metavar="JOURNAL")
     return parser
+
+
+def _cores() -> int:
+    """Return how many cores this process may use; macOS does not say, and gives it all."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _seconds(text: str) -> float:

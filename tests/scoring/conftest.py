@@ -1,10 +1,13 @@
 """Songs to score."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from inference.bundle import MODELS, load_bundle, save_bundle
+from tests.scoring.command import MODEL
 from tests.sounds import encode, music
 
 
@@ -18,6 +21,15 @@ def songs(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (folder / name).write_bytes(encode(music(5.0, 48_000, seed=seed), 48_000, name.rpartition(".")[2].lower()))
     (folder / "album" / "cover.jpg").write_bytes(b"no song")
     (folder / "._a.mp3").write_bytes(b"no song either")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def sure_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with a model that is always sure, as it should not be of what is no music."""
+    folder = tmp_path_factory.mktemp("models")
+    bundle = load_bundle(MODELS / MODEL[1])
+    save_bundle(replace(bundle, card=replace(bundle.card, not_sure_below=0.0)), folder)
     return folder
 
 
