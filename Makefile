@@ -37,7 +37,7 @@ run: .venv/serve/installed .venv/site/installed ## the site on http://localhost:
 
 .PHONY: test
 test: .venv/dev/installed ## run the tests
-	$(DEV)/python -m pytest
+	$(DEV)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 .PHONY: check
 check: .venv/dev/installed ## check format, lint and types
