@@ -6,6 +6,7 @@ DATA ?= ../shared/data
 PORT ?= 3000
 SITE_PORT ?= 8000
 MIX ?= $(DATA)/audio
+OUT ?= genres.parquet
 SONG ?= $(firstword $(wildcard $(MIX)/*/*/*.mp3 $(MIX)/*/*.mp3 $(MIX)/*.mp3))
 
 # The first of these that is a Python this project runs on; `make PYTHON=/path/to/python3.12 run` names another.
@@ -22,7 +23,7 @@ export ORT_DISABLE_TELEMETRY := 1
 
 .PHONY: help
 help: ## list these commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: run
 run: .venv/serve/installed .venv/site/installed ## the site on http://localhost:8000 and the service on :3000 (SITE_PORT=, PORT=)
@@ -36,7 +37,7 @@ run: .venv/serve/installed .venv/site/installed ## the site on http://localhost:
 
 .PHONY: test
 test: .venv/dev/installed ## run the tests
-	$(DEV)/python -m pytest
+	$(DEV)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 .PHONY: check
 check: .venv/dev/installed ## check format, lint and types
@@ -61,6 +62,14 @@ results: .venv/dev/installed ## train every model and write the tables of result
 bench: .venv/dev/installed ## measure the service beside its peers (SONG=file of 30 seconds or more, MIX=folder of songs)
 	$(DEV)/python -m benchmarks --song $(SONG) --mix $(MIX)
 
+.PHONY: bench-batch
+bench-batch: .venv/dev/installed ## measure offline scoring beside its peers (MIX=folder of songs)
+	$(DEV)/python -m benchmarks.batch --mix $(MIX)
+
+.PHONY: score
+score: .venv/batch/bin/genre-score ## score songs offline (SOURCE=songs, folders, lists or s3://..., OUT=table)
+	.venv/batch/bin/genre-score $(SOURCE) --out $(OUT)
+
 .PHONY: bento
 bento: .venv/serve/installed ## build a Bento that holds the models
 	$(SERVE)/bentoml build
@@ -72,6 +81,11 @@ lock: .venv/dev/installed ## resolve pyproject.toml into requirements/*.txt agai
 .PHONY: clean
 clean: ## remove the virtual environments and caches
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache
+
+# The command reads the code here, and the models.
+.venv/batch/bin/genre-score: .venv/batch/installed pyproject.toml
+	.venv/batch/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@touch $@
 
 # pip byte-compiles what it installs; the pins are complete, so it need not resolve anything.
 .venv/%/installed: requirements/%.txt

@@ -54,7 +54,13 @@ def classify(audio: Annotated[UploadFile, File()]) -> dict[str, Any]:
     with tempfile.NamedTemporaryFile() as file:
         file.write(audio.file.read())
         file.flush()
-        samples, rate = librosa.load(file.name, sr=22_050)
+        probabilities = predict(file.name)
+    return {"genre": max(probabilities, key=lambda genre: probabilities[genre]), "probabilities": probabilities}
+
+
+def predict(path: str) -> dict[str, float]:
+    """Return the probability of each genre for a file."""
+    samples, rate = librosa.load(path, sr=22_050)
     mel = librosa.feature.melspectrogram(y=samples, sr=rate, n_fft=2048, hop_length=HOP, n_mels=128)
     decibels = librosa.power_to_db(mel, ref=np.max)
     scaled = (decibels - decibels.min()) / (np.ptp(decibels) or 1)
@@ -62,7 +68,4 @@ def classify(audio: Annotated[UploadFile, File()]) -> dict[str, Any]:
     logits = ask(windows[..., None].astype(np.float32))
     exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
     probabilities = (exponentials / exponentials.sum(axis=1, keepdims=True)).mean(axis=0)
-    return {
-        "genre": GENRES[int(probabilities.argmax())],
-        "probabilities": dict(zip(GENRES, probabilities.tolist(), strict=True)),
-    }
+    return dict(zip(GENRES, probabilities.tolist(), strict=True))

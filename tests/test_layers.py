@@ -15,6 +15,7 @@ ALLOWED = {
     "features": set(),
     "inference": {"features"},
     "training": {"features", "inference"},
+    "scoring": {"features", "inference"},
     "serving": {"features", "inference"},
     "service": {"features", "inference", "serving"},
     "benchmarks": {"features", "inference", "training"},
@@ -62,7 +63,7 @@ def test_only_training_imports_what_only_training_needs() -> None:
     assert not wrong
 
 
-@pytest.mark.parametrize("program", ["import service", "import inference.__main__"])
+@pytest.mark.parametrize("program", ["import service", "import inference.__main__", "import scoring.command"])
 def test_serving_loads_no_training_library(program: str) -> None:
     """Not even through another library: the process that answers has none of them."""
     program += "; import sys; from inference.bundle import *; from inference.classifier import *; "

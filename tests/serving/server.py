@@ -16,6 +16,8 @@ BENTOML = Path(sys.executable).with_name("bentoml")
 def serve(target: str, folder: Path, log: Path, **settings: str) -> AbstractContextManager[Server]:
     """Run `bentoml serve TARGET` in a folder until the block ends."""
     quiet = {"BENTOML_DO_NOT_TRACK": "True", "ORT_DISABLE_TELEMETRY": "1"}
+    # Servers of one home count in the same files, and each removes the others' when it starts.
+    quiet["BENTOML_HOME"] = str(log.with_suffix(".home"))
     command: list[str | Path] = [BENTOML, "serve", target, "--host", "127.0.0.1", "--port", "{port}"]
     return server.serve(command, folder, log, **(quiet | settings))
 

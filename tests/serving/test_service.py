@@ -460,7 +460,8 @@ def test_an_answer_is_counted_by_genre_with_its_length_and_the_time_of_each_stag
 
 
 def test_the_dashboard_draws_metrics_that_there_are(server: Server) -> None:
-    classify(server, SONG)
+    for song in (SONG, b"no audio at all"):
+        classify(server, song)
     served = requests.get(f"{server.url}/metrics", timeout=60).text
     dashboard = json.loads((ROOT / "deploy" / "grafana.json").read_text())
     drawn = {

@@ -1,0 +1,71 @@
+"""What is known of a song to be scored, and what becomes of it: a row of the table."""
+
+import json
+import zlib
+from dataclasses import asdict, dataclass
+
+from inference.prediction import Segment
+
+
+@dataclass(frozen=True)
+class SongFile:
+    """A file to score: its path or s3:// address, its size in bytes, and what changes when its content does.
+
+    `path` may hold what is not UTF-8, as Python has it (surrogate escapes). The size of what cannot be looked at is 0.
+    """
+
+    path: str
+    size: int
+    version: str
+
+    @property
+    def in_bucket(self) -> bool:
+        """Whether it is an object of S3."""
+        return in_bucket(self.path)
+
+
+@dataclass(frozen=True)
+class Row:
+    """What became of a file: an answer, or `error`, a sentence that says what is wrong, and `error_kind` in a word.
+
+    `probabilities` has every genre; `genre` is None where the model is not sure, and where there is an error.
+    `settings` is the hash of all that an answer depends on beside the file, and `seconds` how long it took.
+    """
+
+    path: str
+    size: int
+    genre: str | None
+    confidence: float | None
+    probabilities: dict[str, float]
+    segments: list[Segment]
+    duration_seconds: float | None
+    model: str
+    model_version: str
+    settings: str
+    seconds: float
+    error: str | None = None
+    error_kind: str | None = None
+
+    def pack(self) -> bytes:
+        """Return the row as bytes, which `unpack` reads back."""
+        return zlib.compress(json.dumps(asdict(self)).encode(), 1)
+
+    @classmethod
+    def unpack(cls, packed: bytes) -> "Row":
+        """Return what `pack` packed."""
+        fields = json.loads(zlib.decompress(packed))
+        return cls(**fields | {"segments": [Segment(**segment) for segment in fields["segments"]]})
+
+
+def in_bucket(path: str) -> bool:
+    """Return whether a path is the address of an object in S3, or of a prefix there."""
+    return path.startswith("s3://")
+
+
+class BucketError(OSError):
+    """What a bucket did not do; the message says which and why."""
+
+
+def readable(path: str) -> str:
+    r"""Return a path as text: what in it is no UTF-8 as \xe9."""
+    return path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")

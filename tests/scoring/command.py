@@ -1,0 +1,51 @@
+"""The command, in a process of its own, as a user runs it."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pyarrow.parquet
+
+ROOT = Path(__file__).resolve().parents[2]
+# The smallest model: what is tested is not what it knows.
+MODEL = ("--model", "gtzan-logistic")
+
+
+def command(*arguments: str | Path) -> Sequence[str]:
+    """Return the command with its arguments."""
+    model = () if arguments[0] == "undo" else MODEL
+    return [sys.executable, "-m", "scoring", *map(str, arguments), *model]
+
+
+def start(*arguments: str | Path, **environment: str) -> subprocess.Popen[str]:
+    """Start the command."""
+    return subprocess.Popen(
+        command(*arguments), cwd=ROOT, env=os.environ | environment, stderr=subprocess.PIPE, text=True
+    )
+
+
+def score(*arguments: str | Path, **environment: str) -> tuple[int, str]:
+    """Run the command; return its exit status and what it says."""
+    process = start(*arguments, **environment)
+    said = process.communicate(timeout=300)[1]
+    return process.returncode, said
+
+
+def worker_on(pid: int, song: Path) -> psutil.Process | None:
+    """Return the process of a run that has a song open, or None; raise psutil.Error if the run has ended."""
+    for child in psutil.Process(pid).children(recursive=True):
+        with suppress(psutil.NoSuchProcess):
+            if any(file.path == str(song) for file in child.open_files()):
+                return child
+    return None
+
+
+def rows_of(table: Path) -> list[dict[str, Any]]:
+    """Return the rows of a table of Parquet."""
+    rows: list[dict[str, Any]] = pyarrow.parquet.read_table(table).to_pylist()
+    return rows
