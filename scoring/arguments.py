@@ -55,9 +55,7 @@ def _score_parser() -> argparse.ArgumentParser:
         "--journal", type=Path, help="file of what is done (default: beside the table, or here for one in a bucket)"
     )
     engine = parser.add_argument_group("where it is done")
-    engine.add_argument(
-        "--workers", type=_count, default=_cores(), help="processes (default: one a core)"
-    )
+    engine.add_argument("--workers", type=_count, default=_cores(), help="processes (default: one a core)")
     engine.add_argument("--engine", choices=("local", "ray"), default="local")
     engine.add_argument("--address", help="a Ray cluster; default: one on this machine")
     more = parser.add_argument_group("what is made of it beside the table")
