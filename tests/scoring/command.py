@@ -1,6 +1,7 @@
 """The command, in a process of its own, as a user runs it."""
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -24,6 +25,9 @@ def command(*arguments: str | Path) -> Sequence[str]:
 
 def start(*arguments: str | Path, **environment: str) -> subprocess.Popen[str]:
     """Start the command."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        # So it is where the tests run in the background of a script, and so the command would take it over.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     return subprocess.Popen(
         command(*arguments), cwd=ROOT, env=os.environ | environment, stderr=subprocess.PIPE, text=True
     )
