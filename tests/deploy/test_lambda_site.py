@@ -1,0 +1,141 @@
+"""The web site in AWS Lambda: the image's files under AWS's own client, with a real PostgreSQL."""
+
+import json
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+import requests
+
+from benchmarks.function import Function, FunctionError, lay_out, run
+from tests.deploy import events
+from tests.site.conftest import missing
+from tests.site.process import PRODUCTION
+from tests.site.test_running import POSTGRESQL
+
+HOST = PRODUCTION["SITE_HOSTS"]
+ADDRESS = f"https://{HOST}"
+
+
+@pytest.fixture(scope="module")
+def database() -> Iterator[str]:
+    """Return the address of a database of its own."""
+    server, _, _ = POSTGRESQL.rpartition("/")
+    try:
+        connection = psycopg.connect(POSTGRESQL, connect_timeout=5, autocommit=True)
+    except psycopg.OperationalError:
+        missing(f"needs a PostgreSQL at TEST_DATABASE_URL, {POSTGRESQL}")
+    with connection:
+        connection.execute("DROP DATABASE IF EXISTS test_lambda_site WITH (FORCE)")
+        connection.execute("CREATE DATABASE test_lambda_site")
+        yield f"{server}/test_lambda_site"
+        connection.execute("DROP DATABASE test_lambda_site WITH (FORCE)")
+
+
+@pytest.fixture(scope="module")
+def image(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str]]:
+    """Return the folder that the image's process runs in, and the environment, both as they are in production."""
+    folder = tmp_path_factory.mktemp("task")
+    environment = lay_out("site", folder) | PRODUCTION
+    manage(folder, environment, "collectstatic")
+    return folder, environment
+
+
+@pytest.fixture(scope="module")
+def site(
+    image: tuple[Path, dict[str, str]], database: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Function]:
+    folder, environment = image
+    environment = environment | {"DATABASE_URL": database, "GENRE_SERVICE_URL": "http://127.0.0.1:9"}
+    manage(folder, environment, "migrate")
+    before = set(folder.rglob("*"))
+    with run("site_handler.handler", folder, tmp_path_factory.mktemp("log") / "log", **environment) as function:
+        yield function
+    # In Lambda, nothing there could be written.
+    assert set(folder.rglob("*")) == before
+
+
+def manage(folder: Path, environment: dict[str, str], command: str) -> None:
+    """Run a command of the site as the image would."""
+    subprocess.run(
+        [sys.executable, "manage.py", command, "--noinput", "--verbosity", "0"], cwd=folder, env=environment, check=True
+    )
+
+
+def visit(site: Function, method: str, path: str, **request: Any) -> requests.Response:
+    """Return the answer to a visitor."""
+    headers = request.pop("headers", {}) | {"host": HOST}
+    return events.answer_of(site.call(events.http_api(requests.Request(method, ADDRESS + path, headers, **request))))
+
+
+def test_the_login_page_and_its_files_come_through(site: Function) -> None:
+    page = visit(site, "GET", "/accounts/login/")
+    assert page.status_code == 200
+    assert "default-src 'none'" in page.headers["content-security-policy"]
+    (style,) = re.findall(r'href="(/static/songs/site\.[0-9a-f]+\.css)"', page.text)
+    plain = visit(site, "GET", style)
+    packed = site.call(
+        events.function_url(requests.Request("GET", ADDRESS + style, {"host": HOST, "accept-encoding": "gzip"}))
+    )
+    assert (plain.status_code, plain.headers["content-type"]) == (200, 'text/css; charset="utf-8"')
+    assert "immutable" in plain.headers["cache-control"]
+    assert (packed["headers"]["content-encoding"], packed["isBase64Encoded"]) == ("gzip", True)
+
+
+def test_a_visitor_becomes_a_member_and_is_known_the_next_time(site: Function) -> None:
+    page = visit(site, "GET", "/accounts/register/")
+    (token,) = re.findall(r'name="csrfmiddlewaretoken" value="(\w+)"', page.text)
+    fields = {"username": "ada", "email": "ada@example.org", "csrfmiddlewaretoken": token}
+    fields |= {"password1": "correct horse battery", "password2": "correct horse battery"}
+    done = visit(
+        site, "POST", "/accounts/register/", data=fields, cookies=page.cookies, headers={"referer": f"{ADDRESS}/"}
+    )
+    assert done.status_code == 302, done.text
+    assert {"csrftoken", "sessionid"} <= set(done.cookies.keys())
+    assert "ada" in visit(site, "GET", "/history/", cookies=done.cookies).text
+    assert visit(site, "GET", "/history/").status_code == 302
+
+
+def test_its_log_is_json(site: Function) -> None:
+    visit(site, "GET", "/about/", headers={"X-Request-ID": "lambda-1"})
+    lines = [json.loads(line) for line in site.log.read_text().splitlines()]
+    (line,) = [line for line in lines if line.get("request_id") == "lambda-1"]
+    assert (line["path"], line["status"]) == ("/about/", 200)
+
+
+def test_health_tells_the_database_from_the_service(site: Function) -> None:
+    answer = visit(site, "GET", "/readyz")
+    assert (answer.status_code, answer.json()) == (200, {"database": "ready", "service": "unreachable"})
+
+
+def test_no_connection_to_the_database_is_kept_between_calls(site: Function, database: str) -> None:
+    query = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    assert visit(site, "GET", "/readyz").ok
+    with psycopg.connect(database, autocommit=True) as connection:
+        # PostgreSQL notices a moment later.
+        deadline = time.monotonic() + 20
+        while connection.execute(query).fetchone() != (0,):
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+
+
+def test_another_host_is_refused(site: Function) -> None:
+    answered = site.call(
+        events.http_api(requests.Request("GET", f"{ADDRESS}/accounts/login/", {"host": "evil.example"}))
+    )
+    assert answered["statusCode"] == 400
+
+
+@pytest.mark.parametrize("name", ["DATABASE_URL", "SITE_SECRET_KEY"])
+def test_without_its_secrets_it_does_not_start(name: str, image: tuple[Path, dict[str, str]], tmp_path: Path) -> None:
+    folder, environment = image
+    environment = environment | {"DATABASE_URL": "postgresql://nobody@127.0.0.1:9/nothing", name: ""}
+    running = run("site_handler.handler", folder, tmp_path / "log", **environment)
+    with running as function, pytest.raises(FunctionError, match=f"needs {name}"):
+        visit(function, "GET", "/")
