@@ -72,22 +72,32 @@ class _Calls:
     answers: "queue.Queue[tuple[bool, bytes]]" = field(default_factory=queue.Queue)
 
 
-def lay_out(target: str, folder: Path) -> dict[str, str]:
-    """Put what the image of a target is made of into a folder, byte-compiled; return the image's environment."""
+@dataclass(frozen=True)
+class Image:
+    """What is in an image: the folder that its process runs in, the environment, and the command."""
+
+    folder: Path
+    environment: dict[str, str]
+    command: list[str]
+
+
+def lay_out(target: str, folder: Path) -> Image:
+    """Return the image of a target, with its files in a folder that is empty, and byte-compiled."""
     text = DOCKERFILE.read_text(encoding="utf-8").replace("\\\n", " ")
-    stages = re.split(r"^FROM \S+ AS ", text, flags=re.MULTILINE)[1:]
-    environment: dict[str, str] = {}
-    for stage in stages:
-        if stage.split(None, 1)[0] not in ("base", target):
-            continue
-        for line in stage.splitlines():
-            instruction, *words = shlex.split(line, comments=True) or [""]
-            if instruction == "ENV":
-                environment |= dict(word.split("=", 1) for word in words)
-            elif instruction == "COPY" and not words[-1].startswith("/"):
-                _copy(words[:-1], folder / words[-1])
+    stages = dict(part.split("\n", 1) for part in re.split(r"^FROM \S+ AS ", text, flags=re.MULTILINE)[1:])
+    image = Image(folder, {}, [])
+    for line in (stages["base"] + stages[target]).splitlines():
+        instruction, _, rest = line.partition(" ")
+        if instruction == "ENV":
+            words = (word.partition("=") for word in shlex.split(rest.replace("/var/task", str(folder))))
+            image.environment.update((name, value) for name, _, value in words)
+        elif instruction in ("ENTRYPOINT", "CMD"):
+            image.command.extend(json.loads(rest))
+        elif instruction == "COPY" and not rest.split()[-1].startswith("/"):
+            *sources, to = rest.split()
+            _copy(sources, folder / to)
     subprocess.run([sys.executable, "-m", "compileall", "-q", folder], check=True)  # noqa: S603 - our own command
-    return {name: value.replace("/var/task", str(folder)) for name, value in environment.items()}
+    return image
 
 
 def _copy(sources: list[str], to: Path) -> None:
@@ -99,8 +109,8 @@ def _copy(sources: list[str], to: Path) -> None:
 
 
 @contextmanager
-def run(handler: str, folder: Path, log: Path, **environment: str) -> Iterator[Function]:
-    """Run a function, whose files lie in a folder, until the block ends."""
+def run(image: Image, log: Path, **environment: str) -> Iterator[Function]:
+    """Run the function of an image until the block ends."""
     calls = _Calls()
     server = ThreadingHTTPServer(("127.0.0.1", 0), type("Api", (_Api,), {"calls": calls}))
     server.daemon_threads = True
@@ -111,14 +121,14 @@ def run(handler: str, folder: Path, log: Path, **environment: str) -> Iterator[F
         "AWS_LAMBDA_FUNCTION_VERSION": "1",
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "1769",
         "AWS_REGION": "us-east-1",
-        "LAMBDA_TASK_ROOT": str(folder),
+        "LAMBDA_TASK_ROOT": str(image.folder),
     }
     with open(log, "wb") as output:
         began = time.perf_counter()
         process = subprocess.Popen(  # noqa: S603 - our own command
-            [sys.executable, "-m", "awslambdaric", handler],
-            cwd=folder,
-            env=os.environ | lambdas | environment,
+            [sys.executable, *image.command[1:]],
+            cwd=image.folder,
+            env=os.environ | image.environment | lambdas | environment,
             stdout=output,
             stderr=output,
         )

@@ -60,12 +60,12 @@ def measure(song: bytes, rounds: int) -> dict[str, list[float]]:
     with tempfile.TemporaryDirectory() as name:
         folder, log = Path(name) / "task", Path(name) / "log"
         folder.mkdir()
-        environment = lay_out("service", folder) | {"HOME": name}
+        image = lay_out("service", folder)
         for turn in range(rounds + 1):
             if turn == 1:
                 # The first start has filled the disk's cache.
                 figures.clear()
-            with run("handler.handler", folder, log, **environment) as function:
+            with run(image, log, HOME=name) as function:
                 function.call(call)
                 note("first answer, from the start of the process", time.perf_counter() - function.began)
                 note("the first song in it", json.loads(log.read_text().splitlines()[-1])["seconds"])
@@ -76,7 +76,7 @@ def measure(song: bytes, rounds: int) -> dict[str, list[float]]:
             stages = subprocess.run(  # noqa: S603 - our own program
                 [sys.executable, "-c", _STAGES],
                 cwd=folder,
-                env=os.environ | environment,
+                env=os.environ | image.environment | {"HOME": name},
                 check=True,
                 capture_output=True,
             )

@@ -13,7 +13,7 @@ import boto3
 import pytest
 import requests
 
-from benchmarks.function import Function, FunctionError, lay_out, run
+from benchmarks.function import Function, FunctionError, Image, lay_out, run
 from tests.deploy import events
 from tests.moto_server import moto
 from tests.serving.server import ROOT
@@ -29,10 +29,8 @@ NUMBER = re.compile(r"\d+\.\d+(?:e-\d+)?")
 
 
 @pytest.fixture(scope="module")
-def image(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str]]:
-    """Return the folder that the image's process runs in, and the image's environment."""
-    folder = tmp_path_factory.mktemp("task")
-    return folder, lay_out("service", folder) | {"HOME": str(tmp_path_factory.mktemp("home"))}
+def image(tmp_path_factory: pytest.TempPathFactory) -> Image:
+    return lay_out("service", tmp_path_factory.mktemp("task"))
 
 
 @pytest.fixture(scope="module")
@@ -42,12 +40,10 @@ def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
 
 
 @pytest.fixture(scope="module")
-def function(
-    image: tuple[Path, dict[str, str]], aws: dict[str, str], tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Function]:
-    folder, environment = image
-    settings = environment | aws | {"GENRE_UPLOADS_BUCKET": BUCKET, "GENRE_MAX_UPLOAD_MB": "8"}
-    with run("handler.handler", folder, tmp_path_factory.mktemp("log") / "log", **settings) as function:
+def function(image: Image, aws: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Function]:
+    folder = tmp_path_factory.mktemp("function")
+    settings = aws | {"HOME": str(folder), "GENRE_UPLOADS_BUCKET": BUCKET, "GENRE_MAX_UPLOAD_MB": "8"}
+    with run(image, folder / "log", **settings) as function:
         yield function
 
 
@@ -263,19 +259,28 @@ def test_when_aws_is_in_the_way_the_call_fails_so_that_it_is_made_again(function
     assert ask(function, "GET", "/readyz").ok
 
 
-def test_without_a_bucket_there_are_no_uploads(image: tuple[Path, dict[str, str]], tmp_path: Path) -> None:
-    folder, environment = image
-    with run("handler.handler", folder, tmp_path / "log", **environment) as function:
+def test_without_a_bucket_there_are_no_uploads(image: Image, tmp_path: Path) -> None:
+    with run(image, tmp_path / "log", HOME=str(tmp_path)) as function:
         for path, fields in (("/uploads", None), ("/classify", {"key": "uploads/" + "a" * 43})):
             response = ask(function, "POST", path, json=fields)
             assert response.status_code == 501
             assert "GENRE_UPLOADS_BUCKET is not set" in response.json()["error"]
 
 
-def test_nothing_is_written_beside_the_code(image: tuple[Path, dict[str, str]], tmp_path: Path) -> None:
+def test_a_bucket_that_cannot_be_read_is_a_503_and_in_the_log(
+    image: Image, aws: dict[str, str], tmp_path: Path
+) -> None:
+    settings = aws | {"HOME": str(tmp_path), "GENRE_UPLOADS_BUCKET": "nowhere"}
+    with run(image, tmp_path / "log", **settings) as function:
+        response = ask(function, "POST", "/classify", json={"key": "uploads/" + "a" * 43})
+        assert (response.status_code, list(response.json())) == (503, ["error"])
+        assert "nowhere" not in response.text
+        assert "NoSuchBucket" in function.log.read_text()
+
+
+def test_nothing_is_written_beside_the_code(image: Image, tmp_path: Path) -> None:
     """In Lambda it could not be: only /tmp takes files."""
-    folder, environment = image
-    before = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
-    with run("handler.handler", folder, tmp_path / "log", **environment, PYTHONDONTWRITEBYTECODE="") as function:
+    before = {path: path.stat().st_mtime_ns for path in image.folder.rglob("*")}
+    with run(image, tmp_path / "log", HOME=str(tmp_path), PYTHONDONTWRITEBYTECODE="") as function:
         assert ask(function, "POST", "/classify", files={"audio": SONG}).ok
-    assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == before
+    assert {path: path.stat().st_mtime_ns for path in image.folder.rglob("*")} == before

@@ -1,6 +1,7 @@
 """The web site in AWS Lambda: the image's files under AWS's own client, with a real PostgreSQL."""
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -13,7 +14,7 @@ import psycopg
 import pytest
 import requests
 
-from benchmarks.function import Function, FunctionError, lay_out, run
+from benchmarks.function import Function, FunctionError, Image, lay_out, run
 from tests.deploy import events
 from tests.site.conftest import missing
 from tests.site.process import PRODUCTION
@@ -39,32 +40,31 @@ def database() -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def image(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str]]:
-    """Return the folder that the image's process runs in, and the environment, both as they are in production."""
-    folder = tmp_path_factory.mktemp("task")
-    environment = lay_out("site", folder) | PRODUCTION
-    manage(folder, environment, "collectstatic")
-    return folder, environment
+def image(tmp_path_factory: pytest.TempPathFactory) -> Image:
+    image = lay_out("site", tmp_path_factory.mktemp("task"))
+    image.environment.update(PRODUCTION)
+    manage(image, "collectstatic")
+    return image
 
 
 @pytest.fixture(scope="module")
-def site(
-    image: tuple[Path, dict[str, str]], database: str, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Function]:
-    folder, environment = image
-    environment = environment | {"DATABASE_URL": database, "GENRE_SERVICE_URL": "http://127.0.0.1:9"}
-    manage(folder, environment, "migrate")
-    before = set(folder.rglob("*"))
-    with run("site_handler.handler", folder, tmp_path_factory.mktemp("log") / "log", **environment) as function:
+def site(image: Image, database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Function]:
+    settings = {"DATABASE_URL": database, "GENRE_SERVICE_URL": "http://127.0.0.1:9"}
+    manage(image, "migrate", **settings)
+    before = set(image.folder.rglob("*"))
+    with run(image, tmp_path_factory.mktemp("log") / "log", **settings) as function:
         yield function
     # In Lambda, nothing there could be written.
-    assert set(folder.rglob("*")) == before
+    assert set(image.folder.rglob("*")) == before
 
 
-def manage(folder: Path, environment: dict[str, str], command: str) -> None:
-    """Run a command of the site as the image would."""
+def manage(image: Image, command: str, **settings: str) -> None:
+    """Run a command of the site in its image."""
     subprocess.run(
-        [sys.executable, "manage.py", command, "--noinput", "--verbosity", "0"], cwd=folder, env=environment, check=True
+        [sys.executable, "manage.py", command, "--noinput", "--verbosity", "0"],
+        cwd=image.folder,
+        env=os.environ | image.environment | settings,
+        check=True,
     )
 
 
@@ -133,9 +133,7 @@ def test_another_host_is_refused(site: Function) -> None:
 
 
 @pytest.mark.parametrize("name", ["DATABASE_URL", "SITE_SECRET_KEY"])
-def test_without_its_secrets_it_does_not_start(name: str, image: tuple[Path, dict[str, str]], tmp_path: Path) -> None:
-    folder, environment = image
-    environment = environment | {"DATABASE_URL": "postgresql://nobody@127.0.0.1:9/nothing", name: ""}
-    running = run("site_handler.handler", folder, tmp_path / "log", **environment)
-    with running as function, pytest.raises(FunctionError, match=f"needs {name}"):
+def test_without_its_secrets_it_does_not_start(name: str, image: Image, tmp_path: Path) -> None:
+    settings = {"DATABASE_URL": "postgresql://nobody@127.0.0.1:9/nothing", name: ""}
+    with run(image, tmp_path / "log", **settings) as function, pytest.raises(FunctionError, match=f"needs {name}"):
         visit(function, "GET", "/")
