@@ -3,6 +3,13 @@
 The models are loaded once, before the first call, in the time that AWS gives to start. One call is answered at a time.
 """
 
+# ruff: noqa: E402 - what comes first is to hold for the imports
+
+import gc
+
+# Of what is imported, nothing becomes garbage: to look for some takes a tenth of the start.
+gc.disable()
+
 import asyncio
 import json
 import logging
@@ -36,6 +43,8 @@ asyncio.set_event_loop(_loop)
 _lifespan = _app.router.lifespan_context(_app)
 _loop.run_until_complete(_lifespan.__aenter__())
 _answer = Mangum(_app, lifespan="off")
+gc.freeze()
+gc.enable()
 
 
 class Unscored(RuntimeError):
