@@ -61,7 +61,7 @@ class Bucket:
         cors = unless_missing(lambda: s3.get_bucket_cors(Bucket=name), "NoSuchCORSConfiguration")
         blocked = public is not None and public["PublicAccessBlockConfiguration"] == _PRIVATE
         rules = encryption["ServerSideEncryptionConfiguration"]["Rules"] if encryption else []
-        expires = expiry is not None and [_plain(rule) for rule in expiry["Rules"]] == [_plain(one) for one in _EXPIRY]
+        expires = sorted(map(_plain, expiry["Rules"] if expiry else [])) == sorted(map(_plain, _EXPIRY))
         return {
             "public access": "blocked" if blocked else OTHER,
             "encryption": rules[0]["ApplyServerSideEncryptionByDefault"]["SSEAlgorithm"] if rules else None,
@@ -107,7 +107,7 @@ class Bucket:
         return f"{count}{' or more' if page['IsTruncated'] else ''} objects"
 
 
-def _plain(rule: Any) -> tuple[Any, ...]:
-    """Return of a rule what it does, which AWS may say in other words."""
+def _plain(rule: Any) -> str:
+    """Return of a rule what it does, which AWS may say in other words and another order."""
     prefix = rule.get("Filter", {}).get("Prefix", "")
-    return rule["Status"], prefix, rule.get("Expiration"), rule.get("AbortIncompleteMultipartUpload")
+    return f"{rule['Status']} {prefix} {rule.get('Expiration')} {rule.get('AbortIncompleteMultipartUpload')}"

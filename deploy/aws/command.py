@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
 
 from deploy.aws.bucket import Bucket
 from deploy.aws.ecr import Image, Repository
@@ -188,7 +189,7 @@ def _guarded(run: Callable[["Namespace"], int]) -> Callable[["Namespace"], int]:
             return _STOPPED
         except DeployError as error:
             print(error, file=sys.stderr)
-        except (BotoCoreError, ClientError) as error:
+        except (BotoCoreError, ClientError, ResponseParserError) as error:
             print(explain(error), file=sys.stderr)
         return _FAILED
 

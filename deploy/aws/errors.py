@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 from botocore import exceptions
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
 
 Answer = TypeVar("Answer")
 
@@ -37,7 +38,7 @@ class NameTaken(DeployError):
         super().__init__(f"The {what} exists and is not of this deployment: it lacks its tags. Choose another --name.")
 
 
-def explain(error: BotoCoreError | ClientError) -> str:
+def explain(error: BotoCoreError | ClientError | ResponseParserError) -> str:
     """Return what an error of AWS, or on the way there, means, and what to do."""
     match error:
         case ClientError():
@@ -50,10 +51,8 @@ def explain(error: BotoCoreError | ClientError) -> str:
             return f"The login to AWS has ended ({error}). Log in again, as with `aws sso login`, and run this again."
         case exceptions.NoRegionError():
             return "No region is chosen. Choose one with --region, or set AWS_DEFAULT_REGION."
-        case exceptions.ConnectionError() | exceptions.HTTPClientError():
-            return (
-                f"AWS cannot be reached: {error}. See to --region, --endpoint-url and the network, and run this again."
-            )
+        case exceptions.ConnectionError() | exceptions.HTTPClientError() | ResponseParserError():
+            return f"AWS does not answer: {error}. See to --region, --endpoint-url and the network, and run this again."
         case exceptions.WaiterError():
             last: Any = error.last_response
             state = last.get("Configuration", last)

@@ -80,7 +80,7 @@ class Function:
                 "InvalidParameterValueException",
                 "role",
             )
-            functions.get_waiter("function_active_v2").wait(FunctionName=self._name, WaiterConfig=_PATIENCE)
+            self._start()
         else:
             # A change may be under way, of a run that was interrupted.
             self.settle()
@@ -101,7 +101,13 @@ class Function:
 
     def settle(self) -> None:
         """Wait until no change of it is under way."""
+        found = self._functions.get_function(FunctionName=self._name)["Configuration"]
+        if found.get("State") == "Pending":
+            self._start()
         self._functions.get_waiter("function_updated_v2").wait(FunctionName=self._name, WaiterConfig=_PATIENCE)
+
+    def _start(self) -> None:
+        self._functions.get_waiter("function_active_v2").wait(FunctionName=self._name, WaiterConfig=_PATIENCE)
 
 
 class Alias:

@@ -59,7 +59,8 @@ class Target:
             connect_timeout=10,
             # A call takes as long as the function may, and its start.
             read_timeout=settings.timeout_seconds + 30,
-            retries={"mode": "adaptive", "total_max_attempts": 5},
+            # With growing pauses, of each call that AWS asks to make later.
+            retries={"mode": "standard", "total_max_attempts": 5},
         )
         client: dict[str, Any] = {"endpoint_url": endpoint, "config": config}
         caller = session.client("sts", **client).get_caller_identity()

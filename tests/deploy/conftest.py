@@ -4,11 +4,22 @@ import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from botocore.loaders import JSONFileLoader
 
 from tests.deploy.cloud import REGION, Cloud, healthy
 from tests.moto_server import Front, moto
+
+_load_file = JSONFileLoader.load_file
+_loaded: dict[str, Any] = {}
+
+
+def _load_once(loader: JSONFileLoader, path: str) -> Any:
+    if path not in _loaded:
+        _loaded[path] = _load_file(loader, path)
+    return _loaded[path]
 
 
 @pytest.fixture(scope="module")
@@ -35,6 +46,8 @@ def cloud(front: Front, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.
         "AWS_EC2_METADATA_DISABLED": "true",
     }.items():
         monkeypatch.setenv(name, value)
+    # Each command reads megabytes of descriptions of AWS; in one process, once is enough.
+    monkeypatch.setattr(JSONFileLoader, "load_file", _load_once)
     cloud = Cloud(front, capsys)
     yield cloud
     front.before = front.after = None

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from benchmarks.function import lay_out, run
 from tests.deploy.cloud import ACCOUNT, BUCKET, NAME, REGION, Cloud, healthy
 
 OPTIONS = ("--memory", "1024", "--concurrency", "5", "--cors-origin", "https://songs.example", "--retention-days", "7")
@@ -142,6 +143,16 @@ def test_a_first_version_that_does_not_answer_is_not_served_either(cloud: Cloud)
     cloud.front.programs[cloud.digest(image)] = healthy
     assert cloud.aws("apply", "--image", image)[0] == 0
     assert cloud.served() == cloud.digest(image)
+
+
+def test_the_real_function_is_healthy(cloud: Cloud, tmp_path: Path) -> None:
+    """The files of the image, under AWS's own client: what the health call asks, they answer."""
+    image = lay_out("service", tmp_path / "task")
+    with run(image, tmp_path / "log", HOME=str(tmp_path), GENRE_UPLOADS_BUCKET=BUCKET) as function:
+        cloud.front.any_program = function.call
+        status, said = cloud.aws("apply", "--image", cloud.push("first"))
+        assert status == 0, said
+        assert cloud.aws("status")[0] == 0
 
 
 def test_a_version_that_stops_answering_is_told_by_status(cloud: Cloud) -> None:

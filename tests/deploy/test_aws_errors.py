@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.deploy.cloud import ACCOUNT, BUCKET, NAME, REGION, REGISTRY, Cloud
-from tests.moto_server import Answer, Request, refusal, refusal_in_xml
+from tests.moto_server import Answer, Request, refusal
 
 SPECIFIC = "User: arn:aws:iam::123456789012:user/me is not authorized to perform: "
 
@@ -25,7 +25,7 @@ def fails(cloud: Cloud, *arguments: str) -> str:
         ({"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""}, (), "There are no credentials for AWS"),
         ({"AWS_DEFAULT_REGION": ""}, (), "No region is chosen. Choose one with --region"),
         ({}, ("--profile", "nobody"), "`aws configure list-profiles` lists those there are"),
-        ({"AWS_ENDPOINT_URL": "http://127.0.0.1:9"}, (), "AWS cannot be reached"),
+        ({"AWS_ENDPOINT_URL": "http://127.0.0.1:9"}, (), "AWS does not answer: Could not connect"),
     ],
 )
 def test_what_lacks_on_this_machine_is_named(
@@ -48,64 +48,64 @@ def test_what_lacks_on_this_machine_is_named(
     [
         (
             "GetCallerIdentity",
-            refusal_in_xml(403, "ExpiredToken", "The security token included in the request is expired"),
+            (403, "ExpiredToken", "The security token included in the request is expired"),
             "The credentials for AWS have expired. Log in again",
         ),
         (
             "GetCallerIdentity",
-            refusal_in_xml(403, "InvalidClientTokenId", "The security token is invalid"),
+            (403, "InvalidClientTokenId", "The security token is invalid"),
             "AWS does not know these credentials (InvalidClientTokenId).",
         ),
         (
             "CreateRole",
-            refusal_in_xml(403, "AccessDenied", f"{SPECIFIC}iam:CreateRole on resource: arn:aws:iam::1:role/x because"),
+            (403, "AccessDenied", f"{SPECIFIC}iam:CreateRole on resource: arn:aws:iam::1:role/x because"),
             "You lack the permission iam:CreateRole on arn:aws:iam::1:role/x. Have it granted",
         ),
         (
             "POST /2015-03-31/functions",
-            refusal(403, "AccessDeniedException", f"{SPECIFIC}lambda:CreateFunction on resource: arn:aws:lambda:f"),
+            (403, "AccessDeniedException", f"{SPECIFIC}lambda:CreateFunction on resource: arn:aws:lambda:f"),
             "You lack the permission lambda:CreateFunction on arn:aws:lambda:f. Have it granted",
         ),
         (
             f"PUT /{BUCKET}",
-            refusal_in_xml(403, "AccessDenied", "Access Denied"),
+            (403, "AccessDenied", "Access Denied"),
             "You lack the permission CreateBucket. Have it granted",
         ),
         (
             "POST /2015-03-31/functions",
-            refusal(409, "ResourceConflictException", "Function already exist: music-genre-classifier"),
+            (409, "ResourceConflictException", "Function already exist: music-genre-classifier"),
             "Something else changes the same (CreateFunction: Function already exist: music-genre-classifier).",
         ),
         (
             "CreateLogGroup",
-            refusal(400, "InvalidParameterException", "No such name."),
+            (400, "InvalidParameterException", "No such name."),
             "AWS refuses CreateLogGroup: No such name (InvalidParameterException).",
         ),
     ],
 )
 def test_what_aws_refuses_is_said_and_the_same_command_goes_on_once_it_is_mended(
-    cloud: Cloud, operation: str, answer: Answer, says: str
+    cloud: Cloud, operation: str, answer: tuple[int, str, str], says: str
 ) -> None:
     image = cloud.push("first")
-    cloud.front.before = lambda request: answer if request.operation == operation else None
+    cloud.front.before = lambda request: refusal(request, *answer) if request.operation == operation else None
     assert says in fails(cloud, "apply", "--image", image)
     cloud.front.before = None
     assert cloud.aws("apply", "--image", image)[0] == 0
 
 
-def times(count: int, operation: str, answer: Answer) -> Callable[[Request], Answer | None]:
-    """Return a rule that gives an answer so many times."""
+def times(count: int, operation: str, answer: tuple[int, str, str]) -> Callable[[Request], Answer | None]:
+    """Return a rule that refuses with this answer so many times."""
     left = [answer] * count
 
     def rule(request: Request) -> Answer | None:
-        return left.pop() if left and request.operation.startswith(operation) else None
+        return refusal(request, *left.pop()) if left and request.operation.startswith(operation) else None
 
     return rule
 
 
 def test_throttling_is_waited_out_and_then_said(cloud: Cloud) -> None:
     image = cloud.push("first")
-    slow_down = refusal(429, "TooManyRequestsException", "Rate exceeded")
+    slow_down = (429, "TooManyRequestsException", "Rate exceeded")
     cloud.front.before = times(2, "POST /2015-03-31/functions", slow_down)
     assert cloud.aws("apply", "--image", image)[0] == 0
     cloud.front.before = times(99, "GET /2015-03-31/functions", slow_down)
@@ -117,7 +117,7 @@ def test_throttling_is_waited_out_and_then_said(cloud: Cloud) -> None:
     [
         (
             "POST /2015-03-31/functions",
-            refusal(
+            (
                 400,
                 "InvalidParameterValueException",
                 "The role defined for the function cannot be assumed by Lambda.",
@@ -125,11 +125,13 @@ def test_throttling_is_waited_out_and_then_said(cloud: Cloud) -> None:
         ),
         (
             f"PUT /{BUCKET}?notification",
-            refusal_in_xml(400, "InvalidArgument", "Unable to validate the following destination configurations"),
+            (400, "InvalidArgument", "Unable to validate the following destination configurations"),
         ),
     ],
 )
-def test_what_is_not_known_everywhere_yet_is_waited_for(cloud: Cloud, operation: str, answer: Answer) -> None:
+def test_what_is_not_known_everywhere_yet_is_waited_for(
+    cloud: Cloud, operation: str, answer: tuple[int, str, str]
+) -> None:
     cloud.front.before = times(2, operation, answer)
     status, said = cloud.aws("apply", "--image", cloud.push("first"))
     assert status == 0, said
