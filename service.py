@@ -16,7 +16,7 @@ from typing import Annotated, Any, TypeVar, cast
 
 import bentoml
 from _bentoml_sdk.io_models import IORootModel
-from bentoml import Service
+from bentoml import Bento, Service
 from bentoml.validators import ContentType
 from starlette.applications import Starlette
 from starlette.datastructures import UploadFile
@@ -55,6 +55,16 @@ KEEP_MEMORY = [
 ]
 
 
+class AnyShape(Service[Any]):
+    """A service whose Bento serves it in every shape."""
+
+    def on_load_bento(self, bento: Bento) -> None:
+        """Take the name and version of the Bento."""
+        # BentoML's own fails where a dependency is not among those of the shape in which the Bento was built.
+        for service in self.all_services().values():
+            service.bento = bento
+
+
 @bentoml.service(
     runner_connection=ONE_SESSION, threads=SETTINGS.songs, traffic=TRAFFIC, logging=NO_ACCESS_LOG, envs=KEEP_MEMORY
 )
@@ -69,8 +79,10 @@ class MelFeatures:
         self._answer = answer_question
 
     @bentoml.api(input_spec=HopMessage, output_spec=HopMessage)
-    def windows(self, question: bytes) -> bytes:
+    def windows(self, question: bytes, context: bentoml.Context) -> bytes:
         """Return the answer to a question, both as `serving/hop.py` has them."""
+        # On a connection that stays open, songs would never find a machine that is added later.
+        context.response.headers["connection"] = "close"
         return self._answer(question)
 
 
@@ -109,7 +121,13 @@ async def describe(_: Request) -> JSONResponse:
 
 
 @bentoml.asgi_app(Starlette(routes=[Route("/models", list_models), Route("/docs.json", describe)]))
-@bentoml.service(workers=SETTINGS.workers, runner_connection=ONE_SESSION, logging=NO_ACCESS_LOG, envs=KEEP_MEMORY)
+@bentoml.service(
+    workers=SETTINGS.workers,
+    runner_connection=ONE_SESSION,
+    logging=NO_ACCESS_LOG,
+    envs=KEEP_MEMORY,
+    service_class=AnyShape,
+)
 class GenreService:
     """The HTTP face, and the models."""
 

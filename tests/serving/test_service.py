@@ -505,6 +505,9 @@ def test_a_bento_serves_the_same_answers_from_another_folder(tmp_path: Path) -> 
             answer = classify(server, SONG, model=name).json()
             expected = GenreClassifier(load_bundle(MODELS / name)).classify(SONG)
             assert answer["probabilities"] == pytest.approx(expected.probabilities, abs=1e-6)
+    # Where the features are computed is for who serves it to say, not for who built it.
+    with serve(tag, elsewhere, tmp_path / "log", GENRE_MEL_FEATURES="process", **home) as server:
+        assert classify(server, SONG, model=name).json() == answer
 
 
 def test_other_models_can_be_served_by_naming_their_folder(tmp_path: Path) -> None:
