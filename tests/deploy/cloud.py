@@ -7,6 +7,7 @@ import hashlib
 import io
 import json
 import os
+import signal
 import subprocess
 import sys
 from functools import cache
@@ -59,6 +60,9 @@ class Cloud:
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         """Start a command in a process of its own."""
+        if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+            # So it is where the tests run in the background of a script, and so the command would take it over.
+            signal.signal(signal.SIGINT, signal.default_int_handler)
         return subprocess.Popen(
             [sys.executable, "-c", _PROGRAM, "aws", *arguments],
             cwd=ROOT,
