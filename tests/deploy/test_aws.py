@@ -263,3 +263,19 @@ def test_destroy_asks(cloud: Cloud, monkeypatch: pytest.MonkeyPatch, tmp_path: P
         monkeypatch.setattr("sys.stdin", stdin)
         assert cloud.aws("destroy")[0] == 0
     assert cloud.inventory()["functions"] == []
+
+
+def test_a_bucket_goes_with_every_version_and_a_role_with_what_others_allowed_it(cloud: Cloud) -> None:
+    assert cloud.aws("apply", "--image", cloud.push("first"))[0] == 0
+    s3, iam = cloud.client("s3"), cloud.client("iam")
+    s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
+    for body in (b"first", b"second"):
+        s3.put_object(Bucket=BUCKET, Key="uploads/song", Body=body)
+    s3.delete_object(Bucket=BUCKET, Key="uploads/song")
+    policy = iam.create_policy(PolicyName="theirs", PolicyDocument=json.dumps(EVERYTHING))["Policy"]["Arn"]
+    iam.attach_role_policy(RoleName=f"{NAME}-{REGION}", PolicyArn=policy)
+    iam.put_role_policy(RoleName=f"{NAME}-{REGION}", PolicyName="more", PolicyDocument=json.dumps(EVERYTHING))
+    status, said = cloud.aws("destroy", "--yes")
+    assert (status, f"S3 bucket {BUCKET} with 3 objects" in said) == (0, True), said
+    assert {kind for kind, things in cloud.inventory().items() if things} == {"repositories"}
+    assert iam.get_policy(PolicyArn=policy)["Policy"]["AttachmentCount"] == 0
