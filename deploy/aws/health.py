@@ -1,17 +1,12 @@
 """Whether a version of the function answers as it should."""
 
 import base64
-import io
 import json
-import math
-import wave
-from array import array
 
 from deploy.aws.errors import DeployError
 from deploy.aws.target import Target
+from deploy.song import chord
 
-_RATE_HZ = 22_050
-_SECONDS = 3
 _BOUNDARY = "song-of-deploy-aws"
 
 
@@ -29,7 +24,7 @@ def check(target: Target, qualifier: str) -> None:
         f'--{_BOUNDARY}\r\nContent-Disposition: form-data; name="audio"; filename="song.wav"\r\n'
         "Content-Type: audio/wav\r\n\r\n"
     )
-    answer = _ask(target, qualifier, "POST", "/classify", head.encode() + _song() + f"\r\n--{_BOUNDARY}--\r\n".encode())
+    answer = _ask(target, qualifier, "POST", "/classify", head.encode() + chord() + f"\r\n--{_BOUNDARY}--\r\n".encode())
     try:
         found = json.loads(answer)["probabilities"]
     except (ValueError, KeyError, TypeError):
@@ -86,16 +81,3 @@ def _ask(target: Target, qualifier: str, method: str, path: str, body: bytes) ->
 
 def _shown(content: bytes) -> str:
     return " ".join(content[:300].decode(errors="replace").split()).strip(" .") or "nothing"
-
-
-def _song() -> bytes:
-    """Return a few seconds of a chord as a WAV file."""
-    pitches = [2 * math.pi * pitch_hz / _RATE_HZ for pitch_hz in (220, 275, 330)]
-    samples = (round(6_000 * sum(math.sin(pitch * step) for pitch in pitches)) for step in range(_SECONDS * _RATE_HZ))
-    file = io.BytesIO()
-    with wave.open(file, "wb") as song:
-        song.setnchannels(1)
-        song.setsampwidth(2)
-        song.setframerate(_RATE_HZ)
-        song.writeframes(array("h", samples).tobytes())
-    return file.getvalue()
