@@ -9,8 +9,6 @@ from typing import Any
 import httpx
 
 from deploy.song import chord
-from inference.bundle import MODELS, list_cards, load_bundle
-from inference.classifier import GenreClassifier
 
 # Probabilities of the same model for the same song, wherever it runs.
 _SAME = 1e-6
@@ -50,6 +48,7 @@ def _run(asked: argparse.Namespace) -> int:
 def _checks(client: httpx.Client, song: bytes) -> Iterator[tuple[str, Callable[[], str]]]:
     yield "health", lambda: _health(client)
     yield "a song", lambda: _song(client, song)
+    yield "a picture", lambda: _picture(client, song)
     yield "an error", lambda: _error(client)
     yield "metrics", lambda: _metrics(client)
 
@@ -62,6 +61,10 @@ def _health(client: httpx.Client) -> str:
 
 def _song(client: httpx.Client, song: bytes) -> str:
     """Compare the answer with that of the same model here, if it is the same."""
+    # Here, not above: the other commands do without the models' libraries.
+    from inference.bundle import MODELS, list_cards, load_bundle
+    from inference.classifier import GenreClassifier
+
     there = _json(_expect(client.post("/classify", files={"audio": ("song", song)}), 200))
     name, version = there["model"]["name"], there["model"]["version"]
     cards = {card["name"]: card for card in _json(_expect(client.get("/models"), 200))["models"]}
@@ -74,6 +77,13 @@ def _song(client: httpx.Client, song: bytes) -> str:
     if apart > _SAME:
         raise Failure(f"{said}; here a probability differs by {apart:.2g}")
     return f"{said}, as here"
+
+
+def _picture(client: httpx.Client, song: bytes) -> str:
+    answer = _expect(client.post("/explain", files={"audio": ("song", song)}), 200)
+    if not answer.content.startswith(b"\x89PNG"):
+        raise Failure(f"/explain answered what is no PNG: {answer.content[:50]!r}")
+    return f"{len(answer.content) / 1000:.0f} KB of PNG"
 
 
 def _error(client: httpx.Client) -> str:

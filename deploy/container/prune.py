@@ -1,8 +1,7 @@
 """Remove from an environment what serving never loads: `python prune.py ENVIRONMENT`, at the making of an image.
 
 Half of SciPy, a second copy of ONNX Runtime for programs in C++, what converts and trains models, tests, headers and
-type stubs: a quarter of what the packages take. The image's making ends with a song classified, which shows that nothing
-is missed.
+type stubs: a quarter of what the packages take. `python -m deploy smoke` finds out whether something is missed.
 """
 
 import shutil

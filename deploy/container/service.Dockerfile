@@ -40,7 +40,7 @@ ENV HOME=/tmp BENTOML_HOME=/tmp/bentoml
 {% block SETUP_BENTO_ENTRYPOINT %}
 EXPOSE 3000
 HEALTHCHECK --start-period=60s --interval=10s --timeout=10s \
-    CMD ["python", "-c", "import urllib.request as u; u.urlopen('http://localhost:3000/readyz', timeout=5)"]
+    CMD ["python", "-c", "import os, urllib.request as u; u.urlopen('http://localhost:%s/readyz' % os.environ.get('PORT', 3000), timeout=5)"]
 USER 1000
 ENTRYPOINT ["bash", "{{ bento__entrypoint }}"]
 {% endblock %}

@@ -24,6 +24,6 @@ RUN SITE_SECRET_KEY=none python django_site/manage.py collectstatic --noinput --
     && rm -rf /tmp/site && python -m compileall -q django_site
 EXPOSE 8000
 HEALTHCHECK --start-period=60s --interval=10s --timeout=10s \
-    CMD ["python", "-c", "import urllib.request as u; u.urlopen('http://localhost:8000/readyz', timeout=5)"]
+    CMD ["python", "-c", "import os, urllib.request as u; u.urlopen('http://localhost:%s/readyz' % os.environ.get('PORT', 8000), timeout=5)"]
 USER 1000
-CMD ["gunicorn", "--config", "django_site/gunicorn.conf.py", "--bind", "0.0.0.0:8000"]
+CMD ["sh", "-c", "exec gunicorn --config django_site/gunicorn.conf.py --bind 0.0.0.0:${PORT:-8000}"]

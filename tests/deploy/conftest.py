@@ -1,4 +1,4 @@
-"""An account of AWS, for the tests that need one."""
+"""An account of AWS, and a database, for the tests that need one."""
 
 import os
 import sys
@@ -6,11 +6,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 from botocore.loaders import JSONFileLoader
 
 from tests.deploy.cloud import REGION, Cloud, healthy
 from tests.moto_server import Front, moto
+from tests.site.conftest import missing
+from tests.site.test_running import POSTGRESQL
 
 _load_file = JSONFileLoader.load_file
 _loaded: dict[str, Any] = {}
@@ -20,6 +23,22 @@ def _load_once(loader: JSONFileLoader, path: str) -> Any:
     if path not in _loaded:
         _loaded[path] = _load_file(loader, path)
     return _loaded[path]
+
+
+@pytest.fixture(scope="module")
+def database(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Return the address of a database of the module's own, in a real PostgreSQL."""
+    server, _, _ = POSTGRESQL.rpartition("/")
+    name = request.module.__name__.replace(".", "_")
+    try:
+        connection = psycopg.connect(POSTGRESQL, connect_timeout=5, autocommit=True)
+    except psycopg.OperationalError:
+        missing(f"needs a PostgreSQL at TEST_DATABASE_URL, {POSTGRESQL}")
+    with connection:
+        connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+        connection.execute(f"CREATE DATABASE {name}")
+        yield f"{server}/{name}"
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.fixture(scope="module")

@@ -16,27 +16,10 @@ import requests
 
 from benchmarks.function import Function, FunctionError, Image, lay_out, run
 from tests.deploy import events
-from tests.site.conftest import missing
 from tests.site.process import PRODUCTION
-from tests.site.test_running import POSTGRESQL
 
 HOST = PRODUCTION["SITE_HOSTS"]
 ADDRESS = f"https://{HOST}"
-
-
-@pytest.fixture(scope="module")
-def database() -> Iterator[str]:
-    """Return the address of a database of its own."""
-    server, _, _ = POSTGRESQL.rpartition("/")
-    try:
-        connection = psycopg.connect(POSTGRESQL, connect_timeout=5, autocommit=True)
-    except psycopg.OperationalError:
-        missing(f"needs a PostgreSQL at TEST_DATABASE_URL, {POSTGRESQL}")
-    with connection:
-        connection.execute("DROP DATABASE IF EXISTS test_lambda_site WITH (FORCE)")
-        connection.execute("CREATE DATABASE test_lambda_site")
-        yield f"{server}/test_lambda_site"
-        connection.execute("DROP DATABASE test_lambda_site WITH (FORCE)")
 
 
 @pytest.fixture(scope="module")
