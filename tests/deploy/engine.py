@@ -52,19 +52,11 @@ def run() -> Iterator[Engine]:
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
         folder = Path(name)
         socket = f"unix://{folder}/socket"
-        command = [
-            "dockerd",
-            "--data-root",
-            folder / "data",
-            "--exec-root",
-            folder / "run",
-            "--pidfile",
-            folder / "pid",
-        ]
+        command: list[str | Path] = ["dockerd", "-H", socket, "--iptables=false", "--bridge=none"]
+        for option, file in ("--data-root", "data"), ("--exec-root", "run"), ("--pidfile", "pid"):
+            command += [option, folder / file]
         with open(folder / "log", "wb") as log:
-            daemon = subprocess.Popen(
-                [*command, "-H", socket, "--iptables=false", "--bridge=none"], stdout=log, stderr=log
-            )
+            daemon = subprocess.Popen(command, stdout=log, stderr=log)
         # Its newer way of building wants a program of its own.
         engine = Engine({"DOCKER_HOST": socket, "DOCKER_BUILDKIT": "0"})
         try:
