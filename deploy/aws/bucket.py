@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from botocore.exceptions import ClientError
+
 from deploy.aws.errors import DeployError, NameTaken, unless_missing
 from deploy.aws.plan import OTHER, State
 from deploy.aws.target import UPLOADS, Target
@@ -38,11 +40,16 @@ class Bucket:
 
     def there(self) -> bool:
         """Return whether it is there; raise NameTaken if it is somebody else's."""
-        s3, name = self._s3, self._name
-        found = unless_missing(lambda: s3.get_bucket_tagging(Bucket=name), "NoSuchBucket", "NoSuchTagSet")
-        if found is None and unless_missing(lambda: s3.head_bucket(Bucket=name), "404", "NoSuchBucket") is None:
-            return False
-        if not self._target.owns(found["TagSet"] if found else {}):
+        try:
+            tags: Any = self._s3.get_bucket_tagging(Bucket=self._name)["TagSet"]
+        except ClientError as error:
+            code = error.response["Error"]["Code"]
+            if code == "NoSuchBucket":
+                return False
+            if code != "NoSuchTagSet":
+                raise
+            tags = []
+        if not self._target.owns(tags):
             raise NameTaken(self.name)
         return True
 
