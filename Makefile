@@ -74,6 +74,10 @@ score: .venv/batch/bin/genre-score ## score songs offline (SOURCE=songs, folders
 bento: .venv/serve/installed ## build a Bento that holds the models
 	$(SERVE)/bentoml build
 
+.PHONY: container
+container: .venv/deploy/installed ## make the images of the service and the site
+	.venv/deploy/bin/python -m deploy container build
+
 .PHONY: lock
 lock: .venv/dev/installed ## resolve pyproject.toml into requirements/*.txt again
 	PATH="$(CURDIR)/$(DEV):$$PATH" requirements/lock

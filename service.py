@@ -168,7 +168,7 @@ class GenreService:
         except Refusal as problem:
             return problem.response()
         # One after the other, so that other clients' songs find their turns.
-        answers = [await self._answer(song, card, top_k) for song in songs]
+        answers = [await self.answer(song, card, top_k) for song in songs]
         log_with_request(model=card.name, songs=len(songs), failed=sum(answer.error is not None for answer in answers))
         return answers
 
@@ -188,7 +188,8 @@ class GenreService:
         log_with_request(model=card.name, genre=explanation.prediction.genre, audio_seconds=song.duration_seconds)
         return picture
 
-    async def _answer(self, song: UploadFile, card: ModelCard, top_k: int | None) -> SongAnswer:
+    async def answer(self, song: UploadFile, card: ModelCard, top_k: int | None = None) -> SongAnswer:
+        """Return what became of a song."""
         try:
             return SongAnswer(song.filename, await self._classify(song, card, top_k), None)
         except Refusal as problem:

@@ -1,6 +1,7 @@
 """What the processes of the service do with songs: the half of it that needs the libraries of sound and models."""
 
 from collections.abc import Awaitable, Callable
+from functools import cache
 from pathlib import Path
 
 import aiohttp
@@ -29,7 +30,9 @@ class Analyser:
 
     def __init__(self, models: Path, ask: Callable[[bytes], Awaitable[bytes]] | None) -> None:
         self.cards = list_cards(models)
-        self._classifiers = {name: GenreClassifier(load_bundle(models / name)) for name in self.cards}
+        self._classifier = cache(lambda name: GenreClassifier(load_bundle(models / name)))
+        for name in self.cards if SETTINGS.load == "all" else [*self.cards][:1]:
+            self._classifier(name)
         self._ask = ask
 
     async def windows(self, audio: bytes, card: ModelCard) -> SongWindows:
@@ -47,11 +50,11 @@ class Analyser:
 
     async def predict(self, song: SongWindows, card: ModelCard) -> Prediction:
         """Return the answer of a model for a song's windows."""
-        return await anyio.to_thread.run_sync(self._classifiers[card.name].predict, song)
+        return await anyio.to_thread.run_sync(lambda: self._classifier(card.name).predict(song))
 
     async def explain(self, song: SongWindows, card: ModelCard) -> tuple[Explanation, bytes]:
         """Return why a model answers as it does, and the picture of it as PNG."""
-        explanation = await anyio.to_thread.run_sync(explain, self._classifiers[card.name], song)
+        explanation = await anyio.to_thread.run_sync(lambda: explain(self._classifier(card.name), song))
         picture = await anyio.to_thread.run_sync(draw_explanation, explanation, song, card.mel, card.genres)
         return explanation, picture
 

@@ -16,7 +16,8 @@ _SONGS_A_CORE_BY_ADDRESS = 8
 class Settings:
     """What is served and by what, and what one request, and all of them together, may take of a worker process.
 
-    `models` is a folder of bundles. `mel_features` says where the features are computed: "" in GenreService's own
+    `models` is a folder of bundles. `load` says which are loaded at the start: "all", or the "default" alone, and each
+    other one when it is first asked for. `mel_features` says where the features are computed: "" in GenreService's own
     processes, "process" in one of their own beside, else at an address. `workers` is the number of GenreService's
     processes.
 
@@ -26,6 +27,7 @@ class Settings:
     """
 
     models: Path
+    load: str
     mel_features: str
     workers: int
     upload_bytes: int
@@ -48,12 +50,16 @@ class Settings:
             raise ValueError(
                 f"GENRE_MEL_FEATURES must be nothing, 'process' or an address, http://..., not {mel_features!r}."
             )
+        load = os.environ.get("GENRE_LOAD") or "all"
+        if load not in ("all", "default"):
+            raise ValueError(f"GENRE_LOAD must be 'all' or 'default', not {load!r}.")
         cores = _cores()
         # A process does not keep more than four cores busy: a part of each request is Python, one at a time.
         workers = int(_number("GENRE_WORKERS", math.ceil(cores / 4), 1))
         songs = math.ceil(cores / workers) * _SONGS_A_CORE.get(mel_features, _SONGS_A_CORE_BY_ADDRESS)
         return cls(
             models=Path(os.environ.get("GENRE_MODELS") or MODELS),
+            load=load,
             mel_features=mel_features,
             workers=workers,
             upload_bytes=int(_number("GENRE_MAX_UPLOAD_MB", 50, 0.001) * 1_000_000),

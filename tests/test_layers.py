@@ -18,6 +18,7 @@ ALLOWED = {
     "scoring": {"features", "inference"},
     "serving": {"features", "inference"},
     "service": {"features", "inference", "serving"},
+    "deploy": {"features", "inference", "serving", "service"},
     "benchmarks": {"features", "inference", "training"},
     # It knows the service's HTTP, and none of the rest.
     "django_site": set(),

@@ -1,9 +1,5 @@
 """Songs and tables in a bucket, over real HTTP: moto's server speaks S3."""
 
-import signal
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,8 +7,8 @@ from typing import TYPE_CHECKING
 import boto3
 import pyarrow.parquet
 import pytest
-import requests
 
+from tests.moto_server import moto
 from tests.scoring.command import rows_of, score
 
 if TYPE_CHECKING:
@@ -24,25 +20,8 @@ NAMES = ["D.OGG", "a.mp3", "album/e.opus", "album/f.m4a", "album/h.mp3", "album/
 @pytest.fixture(scope="module")
 def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     """Return the environment in which boto3 finds a server of its own, empty."""
-    log = tmp_path_factory.mktemp("moto") / "log"
-    with open(log, "wb") as output:
-        program = "from moto.server import main; main(['-p', '0'])"
-        process = subprocess.Popen([sys.executable, "-c", program], stdout=output, stderr=output)
-    try:
-        while "Running on" not in (said := log.read_text()):
-            assert process.poll() is None, said
-            time.sleep(0.1)
-        address = next(word for word in said.split() if word.startswith("http://"))
-        assert requests.get(f"{address}/moto-api/", timeout=10).ok
-        yield {
-            "AWS_ENDPOINT_URL": address,
-            "AWS_ACCESS_KEY_ID": "nobody",
-            "AWS_SECRET_ACCESS_KEY": "nothing",
-            "AWS_DEFAULT_REGION": "us-east-1",
-        }
-    finally:
-        process.send_signal(signal.SIGINT)
-        process.wait(30)
+    with moto(tmp_path_factory.mktemp("moto") / "log") as environment:
+        yield environment
 
 
 @pytest.fixture

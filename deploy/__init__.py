@@ -1,0 +1,1 @@
+"""The same service as a container, on Kubernetes and on AWS Lambda."""

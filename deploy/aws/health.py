@@ -1,0 +1,83 @@
+"""Whether a version of the function answers as it should."""
+
+import base64
+import json
+
+from deploy.aws.errors import DeployError
+from deploy.aws.target import Target
+from deploy.song import chord
+
+_BOUNDARY = "song-of-deploy-aws"
+
+
+class Unhealthy(DeployError):
+    """A version that is not ready, or does not classify a song; the message says what it did."""
+
+
+def check(target: Target, qualifier: str) -> None:
+    """Ask a version, as API Gateway would, whether it is ready, and for the genre of a song.
+
+    Raises Unhealthy if it does not answer both as it should.
+    """
+    _ask(target, qualifier, "GET", "/readyz", b"")
+    head = (
+        f'--{_BOUNDARY}\r\nContent-Disposition: form-data; name="audio"; filename="song.wav"\r\n'
+        "Content-Type: audio/wav\r\n\r\n"
+    )
+    answer = _ask(target, qualifier, "POST", "/classify", head.encode() + chord() + f"\r\n--{_BOUNDARY}--\r\n".encode())
+    try:
+        found = json.loads(answer)["probabilities"]
+    except (ValueError, KeyError, TypeError):
+        found = None
+    if not found:
+        raise Unhealthy(f"POST /classify of version {qualifier} gave no prediction: {_shown(answer)}")
+
+
+def _ask(target: Target, qualifier: str, method: str, path: str, body: bytes) -> bytes:
+    """Return the body of an answer; raise Unhealthy for any but 200."""
+    http = {"method": method, "path": path, "protocol": "HTTP/1.1", "sourceIp": "127.0.0.1", "userAgent": "deploy aws"}
+    event = {
+        "version": "2.0",
+        "routeKey": "$default",
+        "rawPath": path,
+        "rawQueryString": "",
+        "headers": {
+            "host": "health.invalid",
+            "content-length": str(len(body)),
+            "content-type": f"multipart/form-data; boundary={_BOUNDARY}",
+        },
+        "requestContext": {
+            "accountId": target.account,
+            "apiId": "health",
+            "domainName": "health.invalid",
+            "domainPrefix": "health",
+            "http": http,
+            "requestId": "health",
+            "routeKey": "$default",
+            "stage": "$default",
+            "time": "01/Jan/2026:00:00:00 +0000",
+            "timeEpoch": 1_767_225_600_000,
+        },
+        "body": base64.b64encode(body).decode(),
+        "isBase64Encoded": True,
+    }
+    called = target.functions.invoke(
+        FunctionName=target.settings.name, Qualifier=qualifier, Payload=json.dumps(event).encode()
+    )
+    payload = called["Payload"].read()
+    asked = f"{method} {path} of version {qualifier}"
+    try:
+        answer = json.loads(payload)
+        if "FunctionError" in called:
+            raise Unhealthy(f"{asked} failed: {_shown(str(answer.get('errorMessage', payload)).encode())}")
+        status, text = answer["statusCode"], answer.get("body", "")
+        content = base64.b64decode(text) if answer.get("isBase64Encoded") else text.encode()
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise Unhealthy(f"{asked} gave what is no answer of HTTP: {_shown(payload)}") from error
+    if status != 200:
+        raise Unhealthy(f"{asked} answered {status}: {_shown(content)}")
+    return bytes(content)
+
+
+def _shown(content: bytes) -> str:
+    return " ".join(content[:300].decode(errors="replace").split()).strip(" .") or "nothing"

@@ -1,0 +1,1 @@
+"""Images of the service and the site."""

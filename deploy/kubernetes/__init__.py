@@ -1,0 +1,1 @@
+"""Manifests for Kubernetes, and the command that renders them."""

@@ -1,0 +1,123 @@
+"""An account of AWS, and a database, for the tests that need one."""
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from botocore.loaders import JSONFileLoader
+
+from tests.deploy.cloud import REGION, Cloud, healthy
+from tests.moto_server import Front, moto
+from tests.site.conftest import missing
+from tests.site.test_running import POSTGRESQL
+
+_load_file = JSONFileLoader.load_file
+_loaded: dict[str, Any] = {}
+
+
+def _load_once(loader: JSONFileLoader, path: str) -> Any:
+    if path not in _loaded:
+        _loaded[path] = _load_file(loader, path)
+    return _loaded[path]
+
+
+@pytest.fixture(scope="module")
+def database(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Return the address of a database of the module's own, in a real PostgreSQL."""
+    server, _, _ = POSTGRESQL.rpartition("/")
+    name = request.module.__name__.replace(".", "_")
+    try:
+        connection = psycopg.connect(POSTGRESQL, connect_timeout=5, autocommit=True)
+    except psycopg.OperationalError:
+        missing(f"needs a PostgreSQL at TEST_DATABASE_URL, {POSTGRESQL}")
+    with connection:
+        connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+        connection.execute(f"CREATE DATABASE {name}")
+        yield f"{server}/{name}"
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture(scope="module")
+def front(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Front]:
+    """Return the front of a server of its own."""
+    with moto(tmp_path_factory.mktemp("moto") / "log") as environment:
+        front = Front(environment["AWS_ENDPOINT_URL"])
+        yield front
+        front.close()
+
+
+@pytest.fixture
+def cloud(front: Front, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
+    """Return the account, empty."""
+    for name in ("AWS_PROFILE", "AWS_REGION", "AWS_SESSION_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in {
+        "AWS_ENDPOINT_URL": front.address,
+        "AWS_ACCESS_KEY_ID": "nobody",
+        "AWS_SECRET_ACCESS_KEY": "nothing",
+        "AWS_DEFAULT_REGION": REGION,
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }.items():
+        monkeypatch.setenv(name, value)
+    # Each command reads megabytes of descriptions of AWS; in one process, once is enough.
+    monkeypatch.setattr(JSONFileLoader, "load_file", _load_once)
+    cloud = Cloud(front, capsys)
+    yield cloud
+    front.before = front.after = None
+    front.any_program = None
+    front.programs.clear()
+    front.layers.clear()
+    cloud.reset()
+
+
+@pytest.fixture
+def engine(cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Put a stand-in for docker before all others; return the file of what it was asked for.
+
+    It has the images genre:0.1.0 and genre:0.2.0, and pushes by what ECR itself offers, PutImage.
+    """
+    asked = tmp_path / "asked"
+    program = tmp_path / "bin" / "docker"
+    program.parent.mkdir()
+    program.write_text(f"#!{sys.executable}\n{_ENGINE.format(asked=asked)}")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(program.parent), prepend=os.pathsep)
+    cloud.front.any_program = healthy
+    return asked
+
+
+_ENGINE = """
+import json, os, sys, urllib.request
+
+open("{asked}", "a").write(" ".join(sys.argv[1:]) + "\\n")
+IDS = {{"genre:0.1.0": "0123456789ab" + "0" * 52, "genre:0.2.0": "fedcba987654" + "0" * 52}}
+match sys.argv[1:]:
+    case ["image", "inspect", name] if name in IDS:
+        print(json.dumps([{{"Id": "sha256:" + IDS[name], "Architecture": os.environ.get("ENGINE_BUILDS", "amd64")}}]))
+    case ["image", "inspect", name]:
+        sys.exit(f"Error: No such image: {{name}}")
+    case ["login", "--username", "AWS", "--password-stdin", registry]:
+        assert sys.stdin.read()
+    case ["tag", name, address]:
+        pass
+    case ["push", address]:
+        repository, tag = address.partition("/")[2].split(":")
+        kind = "application/vnd.docker.distribution.manifest.v2+json"
+        parts = {{"config": {{"digest": "sha256:" + tag, "size": 1}}, "layers": [{{"digest": "sha256:" + tag}}]}}
+        body = {{"repositoryName": repository, "imageTag": tag}}
+        body["imageManifest"] = json.dumps({{"schemaVersion": 2, "mediaType": kind}} | parts)
+        scope = "Credential=nobody/20260101/us-east-1/ecr/aws4_request"
+        headers = {{"Authorization": f"AWS4-HMAC-SHA256 {{scope}}, SignedHeaders=host, Signature=0"}}
+        headers["X-Amz-Target"] = "AmazonEC2ContainerRegistry_V20150921.PutImage"
+        headers["Content-Type"] = "application/x-amz-json-1.1"
+        request = urllib.request.Request(os.environ["AWS_ENDPOINT_URL"], json.dumps(body).encode(), headers)
+        urllib.request.urlopen(request)
+    case other:
+        sys.exit(f"unknown: {{other}}")
+"""

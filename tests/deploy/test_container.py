@@ -1,0 +1,202 @@
+"""The images, made and run by a real engine."""
+
+import json
+import os
+import re
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import requests
+
+from tests.deploy import engine as engines
+from tests.deploy.engine import BASE, Engine
+from tests.serving.server import ROOT
+from tests.site.conftest import missing
+from tests.site.process import PRODUCTION
+from tests.sounds import encode, music
+
+TAG = "test"
+SERVICE, SITE = f"music-genre-classifier:{TAG}", f"music-genre-site:{TAG}"
+# As in compose.yaml, but for the network: an engine started by hand has none of its own.
+RESTRICTED = ["--read-only", "--tmpfs", "/tmp", "--cap-drop", "ALL", "--security-opt", "no-new-privileges"]
+SONG = encode(music(12.0), 44_100, "mp3")
+
+
+@pytest.fixture(scope="module")
+def engine() -> Iterator[Engine]:
+    if lacking := engines.lacking():
+        missing(lacking)
+    with engines.run() as engine:
+        yield engine
+
+
+@pytest.fixture(scope="module")
+def images(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Engine:
+    """Return the engine that has both images."""
+    home = {"BENTOML_HOME": str(tmp_path_factory.mktemp("bentoml"))}
+    deploy(engine, "container", "build", "--base", BASE, "--network", "host", "--tag", TAG, **home)
+    return engine
+
+
+def deploy(engine: Engine, *arguments: str, **settings: str) -> str:
+    """Return what a command of `python -m deploy` prints."""
+    done = subprocess.run(
+        [sys.executable, "-m", "deploy", *arguments],
+        cwd=ROOT,
+        env=os.environ | engine.environment | settings,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert not done.returncode, done.stdout + done.stderr
+    return done.stdout
+
+
+@contextmanager
+def running(engine: Engine, image: str, *command: str, memory: str, **settings: str) -> Iterator[str]:
+    """Run a container until the block ends, and give its name."""
+    environment = [option for name, value in settings.items() for option in ("--env", f"{name}={value}")]
+    name = engine.docker(
+        "run", "--detach", "--network", "host", "--memory", memory, *RESTRICTED, *environment, image, *command
+    )
+    try:
+        yield name
+    finally:
+        engine.docker("rm", "--force", name)
+
+
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+def wait_until_ready(engine: Engine, name: str, url: str) -> None:
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            if requests.get(f"{url}/readyz", timeout=5).ok:
+                return
+        except requests.ConnectionError:
+            pass
+        assert time.monotonic() < deadline, engine.docker("logs", name)
+        time.sleep(0.1)
+
+
+@contextmanager
+def service(engine: Engine) -> Iterator[tuple[str, str]]:
+    """Run the service until the block ends, and give the container's name and the address."""
+    port = free_port()
+    with running(engine, SERVICE, memory="1g", PORT=str(port)) as name:
+        url = f"http://127.0.0.1:{port}"
+        wait_until_ready(engine, name, url)
+        yield name, url
+
+
+def test_the_images_are_small_and_say_what_they_are(images: Engine) -> None:
+    (base,) = json.loads(images.docker("image", "inspect", BASE))
+    for name, most in (SERVICE, 360_000_000), (SITE, 80_000_000):
+        (image,) = json.loads(images.docker("image", "inspect", name))
+        assert image["Size"] - base["Size"] < most
+        assert image["Config"]["User"] == "1000"
+        assert image["Config"]["Labels"]["org.opencontainers.image.version"] == TAG
+        assert image["Config"]["Healthcheck"]
+
+
+def test_a_read_only_service_answers_as_the_models_here_do(images: Engine, tmp_path: Path) -> None:
+    song = tmp_path / "song.mp3"
+    song.write_bytes(SONG)
+    with service(images) as (name, url):
+        said = deploy(images, "smoke", url, "--song", str(song))
+        assert "as here" in said
+        assert images.docker("exec", name, "id", "-u") == "1000"
+        assert images.docker("diff", name) == ""
+        deadline = time.monotonic() + 60
+        while images.docker("inspect", "--format", "{{.State.Health.Status}}", name) != "healthy":
+            assert time.monotonic() < deadline
+            time.sleep(0.5)
+
+
+def test_a_request_under_way_is_answered_when_it_is_stopped(images: Engine) -> None:
+    long_song = encode(music(900), 44_100, "mp3")
+    with service(images) as (name, url):
+        answers: list[requests.Response] = []
+        asking = threading.Thread(
+            target=lambda: answers.append(
+                requests.post(f"{url}/classify", files={"audio": ("song.mp3", long_song)}, timeout=120)
+            )
+        )
+        asking.start()
+        metrics = ""
+        while not re.search(r"request_in_progress\{.*/classify.*\} [1-9]", metrics):
+            assert asking.is_alive(), "it was answered before it could be stopped"
+            metrics = requests.get(f"{url}/metrics", timeout=10).text
+        images.docker("stop", "--time", "120", name)
+        asking.join()
+        assert [answer.status_code for answer in answers] == [200]
+        assert images.docker("inspect", "--format", "{{.State.ExitCode}} {{.State.OOMKilled}}", name) == "0 false"
+
+
+def test_a_visitor_gets_from_the_first_page_to_a_history(images: Engine, database: str) -> None:
+    """Over a real PostgreSQL, with the service in a container, too."""
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    with service(images) as (_, service_url):
+        settings = {"DATABASE_URL": database, "GENRE_SERVICE_URL": service_url}
+        with running(
+            images, SITE, "python", "django_site/manage.py", "migrate", memory="256m", **settings
+        ) as migration:
+            assert images.docker("wait", migration) == "0", images.docker("logs", migration)
+        with running(images, SITE, memory="256m", PORT=str(port), **settings) as name:
+            wait_until_ready(images, name, url)
+            with requests.Session() as visitor:
+                fields = {"username": "ada", "email": "ada@example.org"}
+                fields |= {"password1": "correct horse battery", "password2": "correct horse battery"}
+                answer = send(visitor, f"{url}/accounts/register/", fields)
+                assert "ada" in answer.text
+                answer = send(visitor, f"{url}/", {}, {"audio": ("song.mp3", SONG)})
+                assert "song.mp3" in answer.text
+                history = visitor.get(f"{url}/history/")
+                assert "song.mp3" in history.text
+                (style,) = re.findall(r'href="(/static/songs/site\.[0-9a-f]+\.css)"', history.text)
+                assert visitor.get(url + style).ok
+            assert images.docker("diff", name) == ""
+
+
+def send(
+    visitor: requests.Session, url: str, fields: dict[str, str], files: dict[str, tuple[str, bytes]] | None = None
+) -> requests.Response:
+    """Fill in the form of a page, and return where it leads."""
+    (token, *_) = re.findall(r'name="csrfmiddlewaretoken" value="(\w+)"', visitor.get(url).text)
+    answer = visitor.post(url, {"csrfmiddlewaretoken": token} | fields, files=files, headers={"Referer": url})
+    assert answer.ok, answer.text
+    return answer
+
+
+def test_the_site_does_not_start_in_production_without_its_secrets(images: Engine) -> None:
+    settings = {"SITE_PRODUCTION": PRODUCTION["SITE_PRODUCTION"]}
+    with running(images, SITE, memory="256m", **settings) as name:
+        assert images.docker("wait", name) != "0"
+        assert "SITE_SECRET_KEY" in images.docker("logs", name)
+
+
+def test_the_bills_of_materials_name_what_is_in_the_images(images: Engine, tmp_path: Path) -> None:
+    deploy(images, "container", "sbom", "--tag", TAG, "--out", str(tmp_path))
+    packages = {}
+    for image in ("music-genre-classifier", "music-genre-site"):
+        bill = json.loads((tmp_path / f"{image}.cdx.json").read_text())
+        assert (bill["bomFormat"], bill["metadata"]["component"]["name"]) == ("CycloneDX", f"{image}:{TAG}")
+        packages[image] = {part["purl"].partition("@")[0] for part in bill["components"]}
+        assert "pkg:deb/debian/libc6" in packages[image]
+    service, site = packages.values()
+    assert {"pkg:pypi/bentoml", "pkg:pypi/onnxruntime"} <= service
+    assert {"pkg:pypi/django", "pkg:pypi/gunicorn"} <= site
+    assert not {"pkg:pypi/tensorflow", "pkg:pypi/librosa", "pkg:pypi/django"} & service
+    assert not {"pkg:pypi/numpy", "pkg:pypi/bentoml"} & site
