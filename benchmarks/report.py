@@ -45,6 +45,7 @@ def draw(rows: Sequence[dict[str, Any]], path: Path) -> None:
     peers = [peer for peer in dict.fromkeys(row["peer"] for row in rows) if peer != "nothing"]
     workloads = list(dict.fromkeys(row["workload"] for row in rows))
     clients = list(dict.fromkeys(row["clients"] for row in rows))
+    apart = 0.85 / len(peers)
     figure, axes = pyplot.subplots(1, len(workloads), figsize=(9, 3.4), sharey=True, squeeze=False)
     for axis, workload in zip(axes[0], workloads, strict=True):
         for place, peer in enumerate(peers):
@@ -61,13 +62,13 @@ def draw(rows: Sequence[dict[str, Any]], path: Path) -> None:
                 [mean - min(values) for mean, values in zip(means, several, strict=True)],
                 [max(values) - mean for mean, values in zip(means, several, strict=True)],
             ]
-            left = [index + 0.2 * (place - (len(peers) - 1) / 2) for index in range(len(clients))]
-            axis.bar(left, means, 0.18, yerr=spread, label=peer, error_kw={"elinewidth": 0.8})
+            left = [index + apart * (place - (len(peers) - 1) / 2) for index in range(len(clients))]
+            axis.bar(left, means, 0.9 * apart, yerr=spread, label=peer, error_kw={"elinewidth": 0.8})
         axis.set_xticks(range(len(clients)), [f"{number} clients" if number > 1 else "1 client" for number in clients])
         axis.set_title({"song": "a 30-second MP3", "mix": "a mix of formats and lengths"}.get(workload, workload))
     axes[0][0].set_ylabel("songs a second")
-    axes[0][-1].legend(frameon=False)
-    figure.tight_layout()
+    figure.legend(*axes[0][0].get_legend_handles_labels(), loc="lower center", ncols=len(peers), frameon=False)
+    figure.tight_layout(rect=(0, 0.08, 1, 1))
     figure.savefig(path, dpi=110)
     pyplot.close(figure)
 

@@ -11,6 +11,7 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.models import User
 from django.core.paginator import Paginator
+from django.db import connection
 from django.db.models import Count, Min, QuerySet
 from django.db.models.functions import TruncDay, TruncMonth, TruncWeek
 from django.db.models.functions.datetime import TruncBase
@@ -30,14 +31,32 @@ _EXPORTED = ("file_name", "file_bytes", "analysed_at", "genre", "confidence", "d
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
+# Each genre is one step in the index, where DISTINCT would read all of the user's rows.
+_GENRES = """
+    WITH RECURSIVE found(genre) AS (
+        SELECT min(genre) FROM songs_analysis WHERE user_id = %(user)s
+        UNION ALL
+        SELECT (SELECT min(genre) FROM songs_analysis WHERE user_id = %(user)s AND genre > found.genre)
+        FROM found WHERE genre IS NOT NULL
+    )
+    SELECT genre FROM found WHERE genre IS NOT NULL
+"""
+
+
 def _own(request: HttpRequest) -> QuerySet[Analysis]:
     return Analysis.objects.filter(user=cast(User, request.user))
 
 
 def _asked(request: HttpRequest) -> tuple[HistoryForm, QuerySet[Analysis]]:
-    genres = list(_own(request).order_by("genre").values_list("genre", flat=True).distinct())
-    form = HistoryForm(request.GET, genres=genres)
+    form = HistoryForm(request.GET, genres=_genres(cast(User, request.user)))
     return form, form.choose(_own(request))
+
+
+def _genres(user: User) -> list[str]:
+    """Return the genres that there are among a user's analyses, in alphabetical order; "" stands for not sure."""
+    with connection.cursor() as cursor:
+        cursor.execute(_GENRES, {"user": user.pk})
+        return [genre for (genre,) in cursor.fetchall()]
 
 
 @login_required
