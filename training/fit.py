@@ -96,8 +96,8 @@ class Run:
             "seed": card.training.seed,
             "valid_accuracy": self.valid.accuracy,
             **asdict(self.test),
-            # A character a track is shorter than a word.
-            "right": "".join(str(int(flag)) for flag in self.test.right),
+            # A bit a track.
+            "right": np.packbits(self.test.right).tobytes().hex(),
             "temperature": card.temperature,
             "non_music_not_sure": self.non_music_not_sure,
             "parameters": count_parameters(self.bundle.weights),

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from tqdm import tqdm
 
 from inference.bundle import MODELS, write_whole
@@ -166,7 +167,7 @@ def _summary(jobs: Sequence[Job], by_seed: Sequence[Sequence[Run]]) -> Record:
     """Return the figures of a model on a protocol: those of all folds together, then their mean over the seeds."""
     first = by_seed[0][0]
     every = [run for folds in by_seed for run in folds]
-    right = np.array([[int(flag) for run in folds for flag in run["right"]] for folds in by_seed])
+    right = np.array([np.concatenate([_right(run) for run in folds]) for folds in by_seed])
     confusions = np.array([sum(np.array(run["confusion"]) for run in folds) for folds in by_seed])
     precision, recall, f1 = np.mean([macro_scores(confusion) for confusion in confusions], axis=0)
     accuracies = right.mean(axis=1)
@@ -190,6 +191,11 @@ def _summary(jobs: Sequence[Job], by_seed: Sequence[Sequence[Run]]) -> Record:
         "non_music_not_sure": _mean(every, "non_music_not_sure"),
         "runs": every,
     }
+
+
+def _right(run: Run) -> NDArray[np.uint8]:
+    """Return 1 for each test track of a run that was answered right, 0 for each other."""
+    return np.unpackbits(np.frombuffer(bytes.fromhex(run["right"]), np.uint8), count=int(np.sum(run["confusion"])))
 
 
 def _calibration(runs: Sequence[Run]) -> Record:
