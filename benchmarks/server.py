@@ -36,11 +36,7 @@ def serve(command: Sequence[str | Path], folder: Path, log: Path, **settings: st
 
     Raises RuntimeError with what it logged if it ends before, or is not ready in two minutes.
     """
-    with socket.socket() as free:
-        # The port may have been another server's just now.
-        free.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        free.bind(("127.0.0.1", int(settings.get("PORT", 0))))
-        port = free.getsockname()[1]
+    port = free_port(int(settings.get("PORT", 0)))
     with open(log, "wb") as output:
         process = subprocess.Popen(  # noqa: S603 - our own commands
             [str(part).format(port=port) for part in command],
@@ -52,7 +48,7 @@ def serve(command: Sequence[str | Path], folder: Path, log: Path, **settings: st
     url = f"http://127.0.0.1:{port}"
     try:
         deadline = time.monotonic() + _START_SECONDS
-        while not _is_ready(url):
+        while not is_ready(url):
             if process.poll() is not None or time.monotonic() > deadline:
                 raise RuntimeError(f"{command} did not start:\n{log.read_text()}")
             time.sleep(0.1)
@@ -62,7 +58,17 @@ def serve(command: Sequence[str | Path], folder: Path, log: Path, **settings: st
         process.wait(30)
 
 
-def _is_ready(url: str) -> bool:
+def free_port(wanted: int = 0) -> int:
+    """Return the port that is wanted, or any, if it is free; raise OSError if not."""
+    with socket.socket() as free:
+        # The port may have been another server's just now.
+        free.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        free.bind(("127.0.0.1", wanted))
+        return int(free.getsockname()[1])
+
+
+def is_ready(url: str) -> bool:
+    """Return whether GET /readyz answers there."""
     try:
         return requests.get(f"{url}/readyz", timeout=5).ok
     except (requests.ConnectionError, requests.Timeout):

@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import socket
 import subprocess
 import sys
 import threading
@@ -15,6 +14,7 @@ from pathlib import Path
 import pytest
 import requests
 
+from benchmarks.server import free_port, is_ready
 from tests.deploy import engine as engines
 from tests.deploy.engine import BASE, Engine
 from tests.serving.server import ROOT
@@ -72,20 +72,9 @@ def running(engine: Engine, image: str, *command: str, memory: str, **settings: 
         engine.docker("rm", "--force", name)
 
 
-def free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
-
-
 def wait_until_ready(engine: Engine, name: str, url: str) -> None:
     deadline = time.monotonic() + 60
-    while True:
-        try:
-            if requests.get(f"{url}/readyz", timeout=5).ok:
-                return
-        except requests.ConnectionError:
-            pass
+    while not is_ready(url):
         assert time.monotonic() < deadline, engine.docker("logs", name)
         time.sleep(0.1)
 

@@ -285,7 +285,7 @@ def started(scale: Cluster, name: str, bento: Path, folder: Path, **settings: st
         "BENTO_PATH": str(bento),
         "PATH": f"{BENTOML.parent}:{os.environ['PATH']}",
     }
-    entry: list[str | Path] = ["bash", bento / "env" / "docker" / "entrypoint.sh", *container["args"]]
+    entry: list[str | Path] = ["bash", bento / "env" / "docker" / "entrypoint.sh", *container.get("args", [])]
     here = ["--host", "127.0.0.1", "--port", "{port}"]
     with serve_command([*entry, *here], bento, folder / f"{name}.log", **environment | settings) as server:
         yield server
