@@ -8,6 +8,7 @@ import argparse
 import re
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace, _SubParsersAction
 
 _DONE, _FAILED, _STOPPED = 0, 1, 130
+_NAMES = {"service": "music-genre-classifier", "site": "music-genre-site"}
 # Those that CloudWatch Logs takes.
 _RETENTION_DAYS = (
     1,
@@ -57,7 +59,7 @@ _RETENTION_DAYS = (
 
 def add_commands(subparsers: "_SubParsersAction[ArgumentParser]") -> None:
     """Add `aws` and its commands."""
-    aws = subparsers.add_parser("aws", help="the service on AWS Lambda")
+    aws = subparsers.add_parser("aws", help="the service, or the site, on AWS Lambda")
     commands = aws.add_subparsers(required=True, metavar="COMMAND")
     for run, what in (
         (plan, "say what apply would do"),
@@ -94,7 +96,7 @@ def apply(asked: "Namespace") -> int:
             # What came before may have taken minutes.
             step.resource.change(step.resource.read())
         _say(f"done: {step.action} {step.resource.name}")
-    _say(f"The service is at {deployment.address()}")
+    _say(f"The {deployment.what} is at {deployment.address()}")
     return _DONE
 
 
@@ -112,11 +114,11 @@ def status(asked: "Namespace") -> int:
     _say(f"modified  {version['Configuration']['LastModified']}")
     _say(f"address   {deployment.address() or 'none'}")
     try:
-        check(deployment.target, ALIAS)
+        well = check(deployment.target, ALIAS)
     except Unhealthy as problem:
         _say(f"health    {problem}")
         return _FAILED
-    _say("health    ready, and classifies a song")
+    _say(f"health    {well}")
     return _DONE if all(step.action == "unchanged" for step in steps) else _FAILED
 
 
@@ -124,7 +126,7 @@ def destroy(asked: "Namespace") -> int:
     """Remove what apply has made, after asking; what is not of this deployment stays."""
     deployment = _Deployment(asked)
     going: list[Resource] = []
-    for resource in reversed([deployment.repository, *deployment.rest]):
+    for resource in reversed(deployment.everything):
         try:
             if resource.read() is not None:
                 going.append(resource)
@@ -155,6 +157,8 @@ class _Deployment:
         where = options.pop("region"), options.pop("profile"), options.pop("endpoint_url")
         known = {key: value for key, value in options.items() if key in Settings.__dataclass_fields__}
         known["origins"] = tuple(known.get("origins", ()))
+        self.what = "site" if known["site"] else "service"
+        known["name"] = known["name"] or _NAMES[self.what]
         self.target = Target(Settings(**known), *where)
         given = self.target.settings.image
         image = Image(self.target, given) if given else None
@@ -166,15 +170,17 @@ class _Deployment:
         self.alias = Alias(self.target, function)
         self._url = Url(self.target, function)
         self._api = Api(self.target)
-        self.rest: list[Resource] = [self.bucket, Role(self.target), LogGroup(self.target), function, self.alias]
-        self.rest += [self._url, self._api, Trigger(self.target, self.bucket)]
+        mine: list[Resource] = [Role(self.target), LogGroup(self.target), function, self.alias, self._url, self._api]
+        songs: tuple[Resource, Resource] = self.bucket, Trigger(self.target, self.bucket)
+        self._wanted = mine if known["site"] else [songs[0], *mine, songs[1]]
+        self.everything = [self.repository, songs[0], *mine, songs[1]]
 
     def plan(self) -> list[Step]:
         """Return what is to be done."""
-        return make_plan([self.repository, *self.rest] if self._pushes else self.rest)
+        return make_plan([self.repository, *self._wanted] if self._pushes else self._wanted)
 
     def address(self) -> str | None:
-        """Return where the service answers, None if nowhere."""
+        """Return where it answers, None if nowhere."""
         return self._url.address() or self._api.address()
 
 
@@ -197,7 +203,8 @@ def _guarded(run: Callable[["Namespace"], int]) -> Callable[["Namespace"], int]:
 
 
 def _add_place(parser: "ArgumentParser") -> None:
-    parser.add_argument("--name", type=_name, default="music-genre-classifier", help="of all (default: %(default)s)")
+    parser.add_argument("--site", action="store_true", help="the web site, in place of the service")
+    parser.add_argument("--name", type=_name, help=f"of all (default: {_NAMES['service']}, or {_NAMES['site']})")
     parser.add_argument("--region", help="default: AWS_DEFAULT_REGION, or the profile's")
     parser.add_argument("--profile", help="of the credentials in ~/.aws")
     parser.add_argument("--endpoint-url", metavar="URL", help="where AWS's protocols are spoken, if not at AWS")
@@ -221,7 +228,8 @@ def _add_settings(parser: "ArgumentParser", *, needs_image: bool) -> None:
         help="a web site whose pages may call; can be repeated",
     )
     add("--architecture", choices=("x86_64", "arm64"), help="of the image (default: x86_64)")
-    parser.set_defaults(**vars(default) | {"name": parser.get_default("name"), "origins": []})
+    add("--environment", type=_environment, metavar="FILE", help="of the function: NAME=VALUE a line, as for Docker")
+    parser.set_defaults(**vars(default) | {"name": None, "origins": []})
 
 
 def _name(text: str) -> str:
@@ -237,6 +245,23 @@ def _origin(text: str) -> str:
     if text != "*" and not re.fullmatch(r"https?://[^/\s]+", text):
         raise argparse.ArgumentTypeError(f"must be like https://songs.example, without a path, or *, not {text!r}")
     return text
+
+
+def _environment(path: str) -> dict[str, str]:
+    try:
+        lines = Path(path).read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise argparse.ArgumentTypeError(f"cannot be read: {error}") from error
+    found = {}
+    for number, line in enumerate(lines, 1):
+        name, equals, value = line.partition("=")
+        if not line.strip() or line.startswith("#"):
+            continue
+        # Not the line: it may hold a secret.
+        if not equals or not re.fullmatch(r"[A-Za-z]\w*", name, re.ASCII):
+            raise argparse.ArgumentTypeError(f"line {number} of {path} must be like NAME=VALUE")
+        found[name] = value
+    return found
 
 
 def _between(least: int, most: int) -> Callable[[str], int]:

@@ -26,7 +26,8 @@ class Function:
         self._image = image
         self._functions = target.functions
         self._name = target.settings.name
-        self._environment = {"GENRE_UPLOADS_BUCKET": target.bucket}
+        bucket = {} if target.settings.site else {"GENRE_UPLOADS_BUCKET": target.bucket}
+        self._environment = {**target.settings.environment, **bucket}
         self.name = f"Lambda function {self._name}"
 
     def version_wanted(self) -> dict[str, str | int | None]:
@@ -38,7 +39,7 @@ class Function:
             "MB of memory": settings.memory_mb,
             "seconds a call": settings.timeout_seconds,
             "role": self._target.role,
-            "environment": _plain(self._environment),
+            "environment": self._named(self._environment),
         }
 
     def wanted(self) -> State:
@@ -57,7 +58,21 @@ class Function:
         found = self.there()
         if found is None:
             return None
-        return read_version(found) | {"concurrency": found.get("Concurrency", {}).get("ReservedConcurrentExecutions")}
+        return self.read_version(found) | {
+            "concurrency": found.get("Concurrency", {}).get("ReservedConcurrentExecutions")
+        }
+
+    def read_version(self, answer: "GetFunctionResponseTypeDef") -> dict[str, str | int | None]:
+        """Return what a version is."""
+        found = answer["Configuration"]
+        return {
+            "image": answer["Code"].get("ResolvedImageUri", "").rpartition("@")[2],
+            "architecture": found["Architectures"][0],
+            "MB of memory": found["MemorySize"],
+            "seconds a call": found["Timeout"],
+            "role": found["Role"].rpartition("/")[2],
+            "environment": self._named(found.get("Environment", {}).get("Variables", {})),
+        }
 
     def change(self, found: State | None) -> None:
         """Make it what it is to be; no version that is served changes by that."""
@@ -106,6 +121,13 @@ class Function:
             self._start()
         self._functions.get_waiter("function_updated_v2").wait(FunctionName=self._name, WaiterConfig=_PATIENCE)
 
+    def _named(self, environment: dict[str, str]) -> str:
+        """Return the names of an environment, and which of them differ from what is wanted: values are secrets."""
+        return ", ".join(
+            f"{name} (another)" if self._environment.get(name, value) != value else name
+            for name, value in sorted(environment.items())
+        )
+
     def _start(self) -> None:
         self._functions.get_waiter("function_active_v2").wait(FunctionName=self._name, WaiterConfig=_PATIENCE)
 
@@ -134,7 +156,7 @@ class Alias:
     def read(self) -> State | None:
         """Return what the version that is served is, None if there is none."""
         version = self.version()
-        return read_version(version) if version else None
+        return self._function.read_version(version) if version else None
 
     def change(self, found: State | None) -> None:
         """Serve a new version, if it answers as it should; raise Unhealthy, and leave the old one served, if not."""
@@ -147,7 +169,8 @@ class Alias:
         version = functions.publish_version(FunctionName=name)["Version"]
         waiter = functions.get_waiter("published_version_active")
         waiter.wait(FunctionName=name, Qualifier=version, WaiterConfig=_PATIENCE)
-        if read_version(functions.get_function(FunctionName=name, Qualifier=version)) != self.wanted():
+        made = functions.get_function(FunctionName=name, Qualifier=version)
+        if self._function.read_version(made) != self.wanted():
             raise DeployError(f"Something else changes the {self._function.name}. Let it end, and run this again.")
         try:
             check(self._target, version)
@@ -166,20 +189,3 @@ class Alias:
     def remove(self) -> None:
         """Remove the alias; the version stays."""
         self._functions.delete_alias(FunctionName=self._name, Name=ALIAS)
-
-
-def read_version(answer: "GetFunctionResponseTypeDef") -> dict[str, str | int | None]:
-    """Return what a version is."""
-    found = answer["Configuration"]
-    return {
-        "image": answer["Code"].get("ResolvedImageUri", "").rpartition("@")[2],
-        "architecture": found["Architectures"][0],
-        "MB of memory": found["MemorySize"],
-        "seconds a call": found["Timeout"],
-        "role": found["Role"].rpartition("/")[2],
-        "environment": _plain(found.get("Environment", {}).get("Variables", {})),
-    }
-
-
-def _plain(environment: dict[str, str]) -> str:
-    return ", ".join(f"{name}={value}" for name, value in sorted(environment.items()))

@@ -14,12 +14,15 @@ class Unhealthy(DeployError):
     """A version that is not ready, or does not classify a song; the message says what it did."""
 
 
-def check(target: Target, qualifier: str) -> None:
-    """Ask a version, as API Gateway would, whether it is ready, and for the genre of a song.
+def check(target: Target, qualifier: str) -> str:
+    """Ask a version, as API Gateway would, whether it is ready; then for the genre of a song, or for the first page.
 
-    Raises Unhealthy if it does not answer both as it should.
+    Returns what it does; raises Unhealthy if it does not answer both as it should.
     """
-    _ask(target, qualifier, "GET", "/readyz", b"")
+    _ask(target, qualifier, "GET", "/readyz")
+    if target.settings.site:
+        _ask(target, qualifier, "GET", "/")
+        return "ready, and shows its first page"
     head = (
         f'--{_BOUNDARY}\r\nContent-Disposition: form-data; name="audio"; filename="song.wav"\r\n'
         "Content-Type: audio/wav\r\n\r\n"
@@ -31,10 +34,14 @@ def check(target: Target, qualifier: str) -> None:
         found = None
     if not found:
         raise Unhealthy(f"POST /classify of version {qualifier} gave no prediction: {_shown(answer)}")
+    return "ready, and classifies a song"
 
 
-def _ask(target: Target, qualifier: str, method: str, path: str, body: bytes) -> bytes:
+def _ask(target: Target, qualifier: str, method: str, path: str, body: bytes = b"") -> bytes:
     """Return the body of an answer; raise Unhealthy for any but 200."""
+    # The site answers to its own hosts; ".example.org" are all below one.
+    hosts = target.settings.environment.get("SITE_HOSTS", "").replace(",", " ").split() or ["health.invalid"]
+    host = f"health{hosts[0]}" if hosts[0].startswith(".") else hosts[0]
     http = {"method": method, "path": path, "protocol": "HTTP/1.1", "sourceIp": "127.0.0.1", "userAgent": "deploy aws"}
     event = {
         "version": "2.0",
@@ -42,14 +49,15 @@ def _ask(target: Target, qualifier: str, method: str, path: str, body: bytes) ->
         "rawPath": path,
         "rawQueryString": "",
         "headers": {
-            "host": "health.invalid",
+            "host": host,
+            "x-forwarded-proto": "https",
             "content-length": str(len(body)),
             "content-type": f"multipart/form-data; boundary={_BOUNDARY}",
         },
         "requestContext": {
             "accountId": target.account,
             "apiId": "health",
-            "domainName": "health.invalid",
+            "domainName": host,
             "domainPrefix": "health",
             "http": http,
             "requestId": "health",

@@ -9,7 +9,6 @@ from deploy.aws.target import SONGS, UPLOADS, Target
 
 _POLICY = "run"
 _TRUSTED = "AWS Lambda"
-_ALLOWED = f"write its log, read and write {UPLOADS}* and {SONGS}*, list the bucket"
 
 
 class LogGroup:
@@ -48,17 +47,19 @@ class LogGroup:
 
 
 class Role:
-    """The role of the function: it writes its log, and reads and writes songs and answers in the bucket."""
+    """The role of the function: it writes its log, and the service reads and writes songs and answers in its bucket."""
 
     def __init__(self, target: Target) -> None:
         self._target = target
         self._iam = target.iam
         self._name = target.role
+        in_bucket = "" if target.settings.site else f", read and write {UPLOADS}* and {SONGS}*, list the bucket"
+        self._allowed = f"write its log{in_bucket}"
         self.name = f"IAM role {target.role}"
 
     def wanted(self) -> State:
         """Return what it is to be."""
-        return {"for": _TRUSTED, "may": _ALLOWED}
+        return {"for": _TRUSTED, "may": self._allowed}
 
     def read(self) -> State | None:
         """Return what it is; raise NameTaken if it is somebody else's."""
@@ -72,7 +73,7 @@ class Role:
         trust = found["Role"]["AssumeRolePolicyDocument"]
         return {
             "for": _TRUSTED if trust == self._trust() else OTHER,
-            "may": _ALLOWED if policy and policy["PolicyDocument"] == self._policy() else OTHER,
+            "may": self._allowed if policy and policy["PolicyDocument"] == self._policy() else OTHER,
         }
 
     def change(self, found: State | None) -> None:
@@ -98,13 +99,14 @@ class Role:
         return {"Version": "2012-10-17", "Statement": [allowed]}
 
     def _policy(self) -> Any:
-        bucket = self._target.arn("s3", self._target.bucket)
         log = self._target.arn("logs", f"log-group:{self._target.log_group}:*")
-        allowed: list[tuple[list[str], list[str]]] = [
-            (["logs:CreateLogStream", "logs:PutLogEvents"], [log]),
-            (["s3:GetObject", "s3:PutObject"], [f"{bucket}/{prefix}*" for prefix in (UPLOADS, SONGS)]),
-            # Without it, S3 calls forbidden what is not there.
-            (["s3:ListBucket"], [bucket]),
-        ]
+        allowed = [(["logs:CreateLogStream", "logs:PutLogEvents"], [log])]
+        if not self._target.settings.site:
+            bucket = self._target.arn("s3", self._target.bucket)
+            allowed += [
+                (["s3:GetObject", "s3:PutObject"], [f"{bucket}/{prefix}*" for prefix in (UPLOADS, SONGS)]),
+                # Without it, S3 calls forbidden what is not there.
+                (["s3:ListBucket"], [bucket]),
+            ]
         statements = [{"Effect": "Allow", "Action": actions, "Resource": arns} for actions, arns in allowed]
         return {"Version": "2012-10-17", "Statement": statements}

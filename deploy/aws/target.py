@@ -1,6 +1,7 @@
 """What is deployed and where: settings, the names of all that is made, and the clients that speak to AWS."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -25,13 +26,15 @@ UPLOADS, SONGS = "uploads/", "songs/"
 class Settings:
     """What is to be deployed; of what is only to be removed, the name says it all.
 
-    `image` is one of this machine, by its name, or one in ECR, by its URI, or None to look at what stands.
-    `concurrency` is how many calls are worked on at once, None for as many as the account may. `http` says what has
-    the address, a function "url" or an HTTP "api"; and `auth` who may call it, "public" or "iam". `origins` are the web
-    sites whose pages may. `architecture` is "x86_64" or "arm64".
+    `site` is whether it is the web site, in place of the service. `image` is one of this machine, by its name, or one
+    in ECR, by its URI, or None to look at what stands. `concurrency` is how many calls are worked on at once, None for
+    as many as the account may. `http` says what has the address, a function "url" or an HTTP "api"; and `auth` who may
+    call it, "public" or "iam". `origins` are the web sites whose pages may. `architecture` is "x86_64" or "arm64".
+    `environment` is for the function, and may be secret.
     """
 
     name: str
+    site: bool = False
     image: str | None = None
     memory_mb: int = 1769
     timeout_seconds: int = 60
@@ -41,6 +44,7 @@ class Settings:
     auth: str = "public"
     origins: tuple[str, ...] = ()
     architecture: str = "x86_64"
+    environment: Mapping[str, str] = field(default_factory=dict)
 
 
 class Target:

@@ -253,6 +253,24 @@ def test_wrong_usage_is_told(
     assert says in capsys.readouterr().err
 
 
+def test_an_environment_that_cannot_be_read_is_told_without_its_secrets(
+    cloud: Cloud, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    file = tmp_path / "environment"
+    for content, says in (
+        (None, "--environment: cannot be read: [Errno 2]"),
+        (b"A=1\n\nsecret\n", f"--environment: line 3 of {file} must be like NAME=VALUE"),
+        (b"A B=secret\n", f"--environment: line 1 of {file} must be like NAME=VALUE"),
+        (b"A=\xff\n", "--environment: cannot be read: 'utf-8'"),
+    ):
+        if content is not None:
+            file.write_bytes(content)
+        with pytest.raises(SystemExit) as ended:
+            cloud.aws("plan", "--image", "x", "--environment", str(file))
+        said = capsys.readouterr().err
+        assert (ended.value.code, says in said, "secret" in said) == (2, True, False), said
+
+
 def test_other_regions_names_and_accounts_are_reached_by_options(cloud: Cloud) -> None:
     image = cloud.push("first")
     assert cloud.aws("apply", "--image", image, "--name", "mine", "--endpoint-url", cloud.front.address)[0] == 0

@@ -16,6 +16,7 @@ import requests
 
 from benchmarks.function import Function, FunctionError, Image, lay_out, run
 from tests.deploy import events
+from tests.deploy.cloud import ACCOUNT, REGION, Cloud
 from tests.site.process import PRODUCTION
 
 HOST = PRODUCTION["SITE_HOSTS"]
@@ -120,3 +121,50 @@ def test_without_its_secrets_it_does_not_start(name: str, image: Image, tmp_path
     settings = {"DATABASE_URL": "postgresql://nobody@127.0.0.1:9/nothing", name: ""}
     with run(image, tmp_path / "log", **settings) as function, pytest.raises(FunctionError, match=f"needs {name}"):
         visit(function, "GET", "/")
+
+
+def test_it_is_deployed_as_the_service_is_and_its_secrets_are_shown_nowhere(
+    site: Function, database: str, cloud: Cloud, tmp_path: Path
+) -> None:
+    secrets = tmp_path / "site.env"
+    settings = PRODUCTION | {"DATABASE_URL": database}
+    secrets.write_text("# The site\n\n" + "".join(f"{name}={value}\n" for name, value in settings.items()))
+    given = ("--site", "--image", cloud.push("site"), "--environment", str(secrets))
+    cloud.front.any_program = site.call
+    before = cloud.inventory()
+    status, said = cloud.aws("apply", *given)
+    assert status == 0, said
+    assert "environment: DATABASE_URL, SITE_HOSTS, SITE_PRODUCTION, SITE_SECRET_KEY" in said
+    assert "The site is at https://" in said
+    assert "0 to create, 0 to change, 0 to remove, 5 unchanged." in cloud.aws("apply", *given)[1]
+    status, looked = cloud.aws("status", *given)
+    assert (status, "health    ready, and shows its first page" in looked) == (0, True), looked
+
+    name, made = "music-genre-site", cloud.inventory()
+    assert (made["buckets"], [one for one, *_ in made["functions"]]) == ([], [name])
+    function = cloud.client("lambda").get_function_configuration(FunctionName=name, Qualifier="live")
+    assert function["Environment"]["Variables"] == settings
+    policy: Any = cloud.client("iam").get_role_policy(RoleName=f"{name}-{REGION}", PolicyName="run")["PolicyDocument"]
+    (statement,) = policy["Statement"]
+    assert statement["Action"] == ["logs:CreateLogStream", "logs:PutLogEvents"]
+    assert statement["Resource"] == [f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/aws/lambda/{name}:*"]
+
+    secrets.write_text(secrets.read_text().replace("only-for-tests", "another-secret"))
+    status, changed = cloud.aws("plan", *given)
+    assert "SITE_SECRET_KEY (another) → " in changed
+    assert "2 to change" in changed
+    assert not [value for value in (database, "only-for-tests", "another-secret") if value in said + looked + changed]
+    assert cloud.aws("destroy", "--site", "--yes")[0] == 0
+    assert cloud.inventory() == before
+
+
+def test_it_is_not_served_to_a_database_that_is_gone(image: Image, cloud: Cloud, tmp_path: Path) -> None:
+    secrets = tmp_path / "site.env"
+    secrets.write_text(f"SITE_HOSTS=.example.net {HOST}\n")
+    gone = {"DATABASE_URL": "postgresql://nobody@127.0.0.1:9/nothing", "SITE_HOSTS": f".example.net {HOST}"}
+    with run(image, tmp_path / "log", **gone) as function:
+        cloud.front.any_program = function.call
+        status, said = cloud.aws("apply", "--site", "--image", cloud.push("site"), "--environment", str(secrets))
+    assert status == 1
+    assert 'GET /readyz of version 1 answered 503: {"database": "unreachable"' in said
+    assert "Nothing is served yet." in said
