@@ -14,6 +14,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -81,20 +82,22 @@ def _ours(folder: Path, files: int, *options: str) -> tuple[int, float, tuple[fl
         began = time.perf_counter()
         process = subprocess.Popen([*command, *options], cwd=ROOT, stderr=log)  # noqa: S603 - our own command
         samples: list[float] = []
-        while process.poll() is None:
-            time.sleep(_SAMPLE_SECONDS)
+        while True:
             try:
-                samples.append(_memory_mb(process.pid))
-            except psutil.Error:
+                process.wait(_SAMPLE_SECONDS)
                 break
-        if process.wait():
+            except subprocess.TimeoutExpired:
+                # Some processes may end meanwhile.
+                with suppress(psutil.Error):
+                    samples.append(_memory_mb(process.pid))
+        seconds = time.perf_counter() - began
+        if process.returncode:
             log.seek(0)
             raise RuntimeError(f"{command} failed:\n{log.read()}")
-        seconds = time.perf_counter() - began
-    # The first sample has hardly a file in it, the last may see processes end.
+    # The first sample has hardly a file in it, the last ones may see processes end.
     early = samples[1 : 1 + max(1, len(samples) // 50)]
-    late = samples[-4:-1]
-    return files, seconds, None if options or not late else (float(np.mean(early)), float(np.mean(late)))
+    late = samples[-6:-1]
+    return files, seconds, None if options or not late else (float(np.median(early)), float(np.median(late)))
 
 
 def _memory_mb(pid: int) -> float:

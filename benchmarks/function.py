@@ -16,7 +16,7 @@ import threading
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -108,9 +108,15 @@ def _copy(sources: list[str], to: Path) -> None:
             shutil.copy(source, to)
 
 
-@contextmanager
-def run(image: Image, log: Path, **environment: str) -> Iterator[Function]:
+def run(image: Image, log: Path, **environment: str) -> AbstractContextManager[Function]:
     """Run the function of an image until the block ends."""
+    root = {"LAMBDA_TASK_ROOT": str(image.folder)}
+    return start([sys.executable, *image.command[1:]], image.folder, log, image.environment | root | environment)
+
+
+@contextmanager
+def start(command: list[str], folder: Path, log: Path, environment: dict[str, str]) -> Iterator[Function]:
+    """Run a command that asks for its calls where its environment says, until the block ends."""
     calls = _Calls()
     server = ThreadingHTTPServer(("127.0.0.1", 0), type("Api", (_Api,), {"calls": calls}))
     server.daemon_threads = True
@@ -121,14 +127,13 @@ def run(image: Image, log: Path, **environment: str) -> Iterator[Function]:
         "AWS_LAMBDA_FUNCTION_VERSION": "1",
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "1769",
         "AWS_REGION": "us-east-1",
-        "LAMBDA_TASK_ROOT": str(image.folder),
     }
     with open(log, "wb") as output:
         began = time.perf_counter()
         process = subprocess.Popen(  # noqa: S603 - our own command
-            [sys.executable, *image.command[1:]],
-            cwd=image.folder,
-            env=os.environ | image.environment | lambdas | environment,
+            command,
+            cwd=folder,
+            env=os.environ | lambdas | environment,
             stdout=output,
             stderr=output,
         )

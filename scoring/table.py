@@ -1,6 +1,7 @@
 """The table of results: Parquet, CSV or JSON Lines, whole or not at all, in a folder or a bucket."""
 
 import csv
+import glob
 import json
 import os
 import tempfile
@@ -96,7 +97,9 @@ def _write_one(rows: Iterator[Row], out: str, genres: Sequence[str]) -> None:
             os.fsync(file.fileno())
         beside.replace(place)
     finally:
-        beside.unlink(missing_ok=True)
+        # Those of runs that were killed here, too.
+        for part in place.parent.glob(f".{glob.escape(place.name)}.*.part"):
+            part.unlink(missing_ok=True)
 
 
 def _flat(row: Row, genres: Sequence[str]) -> dict[str, Any]:

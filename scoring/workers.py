@@ -17,7 +17,7 @@ from time import monotonic
 from types import TracebackType
 from typing import Self
 
-from inference.bundle import Bundle
+from inference.bundle import Bundle, load_bundle, save_bundle
 from scoring.row import Row, SongFile
 from scoring.scorer import CRASHED, TOO_SLOW, Scorer, describe, failed_row
 
@@ -41,11 +41,12 @@ class Workers:
     """
 
     def __init__(self, number: int, bundle: Bundle, seconds: float) -> None:
-        self._bundle = bundle
+        self._card = bundle.card
         self._seconds = seconds
-        # Of what comes from buckets.
+        # Of the model, which would else be carried to one process after the other, and of what comes from buckets.
         self._folder = tempfile.TemporaryDirectory()
-        self._workers = [_Worker(bundle, self._folder.name) for _ in range(number)]
+        self._model = save_bundle(bundle, Path(self._folder.name))
+        self._workers = [_Worker(self._model) for _ in range(number)]
 
     def __enter__(self) -> Self:
         return self
@@ -100,23 +101,23 @@ class Workers:
                 first, *others = worker.files
                 again.extend(others)
                 if worker.alone:
-                    yield first, failed_row(first, self._bundle.card, kind, seconds=monotonic() - worker.since)
+                    yield first, failed_row(first, self._card, kind, seconds=monotonic() - worker.since)
                 else:
                     suspects.append(first)
                 worker.stop()
-                self._workers[number] = _Worker(self._bundle, self._folder.name)
+                self._workers[number] = _Worker(self._model)
 
 
 class _Worker:
     """One process, and the files that it has been given and not yet answered."""
 
-    def __init__(self, bundle: Bundle, folder: str) -> None:
+    def __init__(self, model: Path) -> None:
         self.pipe, its_end = _context.Pipe()
         self.files: deque[SongFile] = deque()
         self.alone = False
         self.started = False
         self.since = monotonic()
-        self._process = _context.Process(target=_work, args=(its_end, bundle, folder), daemon=True)
+        self._process = _context.Process(target=_work, args=(its_end, model), daemon=True)
         self._process.start()
         # What is left of the pipe when the process ends is its end, and reading ours says so.
         its_end.close()
@@ -146,18 +147,19 @@ class _Worker:
         self.pipe.close()
 
 
-def _work(pipe: Connection, bundle: Bundle, folder: str) -> None:
-    """Score what comes through a pipe until it is closed."""
+def _work(pipe: Connection, model: Path) -> None:
+    """Score what comes through a pipe until it is closed; what comes from buckets is laid beside the model."""
     # Ctrl-C reaches all processes of a terminal; the one that started this one says when it is over.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # Decoders write to the terminal what the rows say; what is ours to say still gets there.
     sys.stderr = os.fdopen(os.dup(2), "w", buffering=1)
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
     logging.basicConfig()
+    bundle = load_bundle(model)
     scorer = Scorer(bundle)
     pipe.send_bytes(_STARTED)
     fetched: SimpleQueue[tuple[SongFile, Path | OSError]] = SimpleQueue()
-    threading.Thread(target=_fetch, args=(pipe, fetched, folder), daemon=True).start()
+    threading.Thread(target=_fetch, args=(pipe, fetched, model.parent), daemon=True).start()
     while True:
         file, path = fetched.get()
         if isinstance(path, OSError):
@@ -169,7 +171,7 @@ def _work(pipe: Connection, bundle: Bundle, folder: str) -> None:
         pipe.send_bytes(row.pack())
 
 
-def _fetch(pipe: Connection, fetched: SimpleQueue[tuple[SongFile, Path | OSError]], folder: str) -> None:
+def _fetch(pipe: Connection, fetched: SimpleQueue[tuple[SongFile, Path | OSError]], folder: Path) -> None:
     """Bring each file that comes through a pipe to this machine, while the one before it is scored."""
     while True:
         try:
@@ -183,7 +185,7 @@ def _fetch(pipe: Connection, fetched: SimpleQueue[tuple[SongFile, Path | OSError
             fetched.put((file, error))
 
 
-def _on_this_machine(file: SongFile, folder: str) -> Path:
+def _on_this_machine(file: SongFile, folder: Path) -> Path:
     if not file.in_bucket:
         return Path(file.path)
     # Here, as boto3 is larger than all the rest.

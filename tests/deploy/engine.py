@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 BASE = "stand-in:1"
+# The one that compose.yaml names.
+POSTGRES = "postgres:17-alpine"
 _PROGRAMS = ("dockerd", "docker", "debootstrap")
 _START_SECONDS = 60
 _TRIMMED = ["var/cache/apt", "var/lib/apt/lists", "usr/share/doc", "usr/share/locale", "usr/share/man"]
@@ -74,6 +76,13 @@ def run() -> Iterator[Engine]:
             daemon.wait(60)
 
 
+def make_postgres(engine: Engine, folder: Path) -> None:
+    """Make a stand-in for PostgreSQL's image, of Debian's PostgreSQL: what compose.yaml asks of that one, it does."""
+    (folder / "Dockerfile").write_text(_POSTGRES)
+    (folder / "start-postgres").write_text(_START_POSTGRES)
+    engine.docker("build", "--network", "host", "--build-arg", f"BASE={BASE}", "--tag", POSTGRES, str(folder))
+
+
 def _make_base(engine: Engine, root: Path) -> None:
     include = "--include=python3,python3-venv,python3-pip,ca-certificates"
     subprocess.run(["debootstrap", "--variant=minbase", include, "bookworm", root], check=True, capture_output=True)
@@ -97,3 +106,25 @@ def _make_base(engine: Engine, root: Path) -> None:
             capture_output=True,
         )
     shutil.rmtree(root)
+
+
+_POSTGRES = """
+ARG BASE
+FROM ${BASE}
+RUN apt-get update && apt-get install --yes --no-install-recommends postgresql
+RUN ln -s /usr/lib/postgresql/*/bin/* /usr/local/bin && install -d -o postgres /var/lib/postgresql/data
+COPY start-postgres /
+ENTRYPOINT ["sh", "/start-postgres"]
+"""
+_START_POSTGRES = """
+set -e
+export PGDATA=/var/lib/postgresql/data
+if [ ! -s $PGDATA/PG_VERSION ]; then
+    initdb --username "$POSTGRES_USER" --auth "$POSTGRES_HOST_AUTH_METHOD"
+    echo "host all all all $POSTGRES_HOST_AUTH_METHOD" >> $PGDATA/pg_hba.conf
+    pg_ctl --wait --options "-c listen_addresses=''" start
+    createdb --username "$POSTGRES_USER" "$POSTGRES_USER"
+    pg_ctl --wait stop
+fi
+exec postgres -c "listen_addresses=*"
+"""

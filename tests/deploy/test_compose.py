@@ -1,41 +1,16 @@
 """`deploy/compose.yaml`, read by Compose itself."""
 
-import os
-import shutil
-import subprocess
 from typing import Any
 
 import pytest
 import yaml
 
-from tests.serving.server import ROOT
-from tests.site.conftest import missing
-
-FILE = ROOT / "deploy" / "compose.yaml"
+from tests.deploy.compose import compose
 
 
 def read(**environment: str) -> dict[str, Any]:
     """Return the file as Compose understands it."""
-    environment = {name: os.environ[name] for name in ("HOME", "PATH") if name in os.environ} | environment
-    plugin = ["docker", "compose"]
-    if shutil.which("docker") and not subprocess.run([*plugin, "version"], capture_output=True, check=False).returncode:
-        compose, text = plugin, FILE.read_text()
-    elif shutil.which("docker-compose"):
-        # The first generation, which does not know a project's name.
-        compose, text = ["docker-compose"], FILE.read_text().replace("\nname:", "\nx-name:")
-    else:
-        missing("needs Compose")
-    done = subprocess.run(
-        [*compose, "--file", "-", "config"],
-        cwd=FILE.parent,
-        input=text,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert not done.returncode, done.stderr
-    understood: dict[str, Any] = yaml.safe_load(done.stdout)
+    understood: dict[str, Any] = yaml.safe_load(compose("config", **environment))
     return understood
 
 

@@ -7,15 +7,20 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 import requests
 
+from benchmarks.function import Function, start
 from benchmarks.server import free_port, is_ready
+from inference.bundle import MODELS, list_cards, load_bundle
+from inference.classifier import GenreClassifier
 from tests.deploy import engine as engines
+from tests.deploy import events
+from tests.deploy.compose import compose
 from tests.deploy.engine import BASE, Engine
 from tests.serving.server import ROOT
 from tests.site.conftest import missing
@@ -24,7 +29,7 @@ from tests.sounds import encode, music
 
 TAG = "test"
 SERVICE, SITE = f"music-genre-classifier:{TAG}", f"music-genre-site:{TAG}"
-# As in compose.yaml, but for the network: an engine started by hand has none of its own.
+# As in compose.yaml, but for the network.
 RESTRICTED = ["--read-only", "--tmpfs", "/tmp", "--cap-drop", "ALL", "--security-opt", "no-new-privileges"]
 SONG = encode(music(12.0), 44_100, "mp3")
 
@@ -42,6 +47,15 @@ def images(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Engine:
     """Return the engine that has both images."""
     home = {"BENTOML_HOME": str(tmp_path_factory.mktemp("bentoml"))}
     deploy(engine, "container", "build", "--base", BASE, "--network", "host", "--tag", TAG, **home)
+    return engine
+
+
+@pytest.fixture(scope="module")
+def functions(engine: Engine) -> Engine:
+    """Return the engine that has the images for Lambda."""
+    for target in "service", "site":
+        where = ["--file", "deploy/lambda/Dockerfile", "--target", target, "--tag", f"{target}-lambda:{TAG}"]
+        engine.docker("build", "--network", "host", "--build-arg", f"BASE={BASE}", *where, str(ROOT))
     return engine
 
 
@@ -72,10 +86,11 @@ def running(engine: Engine, image: str, *command: str, memory: str, **settings: 
         engine.docker("rm", "--force", name)
 
 
-def wait_until_ready(engine: Engine, name: str, url: str) -> None:
-    deadline = time.monotonic() + 60
-    while not is_ready(url):
-        assert time.monotonic() < deadline, engine.docker("logs", name)
+def wait_until(true: Callable[[], bool], said: Callable[[], str]) -> None:
+    """Wait until it is true; what was said meanwhile tells why if it is not."""
+    deadline = time.monotonic() + 120
+    while not true():
+        assert time.monotonic() < deadline, said()
         time.sleep(0.1)
 
 
@@ -85,7 +100,7 @@ def service(engine: Engine) -> Iterator[tuple[str, str]]:
     port = free_port()
     with running(engine, SERVICE, memory="1g", PORT=str(port)) as name:
         url = f"http://127.0.0.1:{port}"
-        wait_until_ready(engine, name, url)
+        wait_until(lambda: is_ready(url), lambda: engine.docker("logs", name))
         yield name, url
 
 
@@ -107,10 +122,8 @@ def test_a_read_only_service_answers_as_the_models_here_do(images: Engine, tmp_p
         assert "as here" in said
         assert images.docker("exec", name, "id", "-u") == "1000"
         assert images.docker("diff", name) == ""
-        deadline = time.monotonic() + 60
-        while images.docker("inspect", "--format", "{{.State.Health.Status}}", name) != "healthy":
-            assert time.monotonic() < deadline
-            time.sleep(0.5)
+        health = ["inspect", "--format", "{{.State.Health.Status}}", name]
+        wait_until(lambda: images.docker(*health) == "healthy", lambda: images.docker("logs", name))
 
 
 def test_a_request_under_way_is_answered_when_it_is_stopped(images: Engine) -> None:
@@ -144,12 +157,9 @@ def test_a_visitor_gets_from_the_first_page_to_a_history(images: Engine, databas
         ) as migration:
             assert images.docker("wait", migration) == "0", images.docker("logs", migration)
         with running(images, SITE, memory="256m", PORT=str(port), **settings) as name:
-            wait_until_ready(images, name, url)
+            wait_until(lambda: is_ready(url), lambda: images.docker("logs", name))
             with requests.Session() as visitor:
-                fields = {"username": "ada", "email": "ada@example.org"}
-                fields |= {"password1": "correct horse battery", "password2": "correct horse battery"}
-                answer = send(visitor, f"{url}/accounts/register/", fields)
-                assert "ada" in answer.text
+                register(visitor, url)
                 answer = send(visitor, f"{url}/", {}, {"audio": ("song.mp3", SONG)})
                 assert "song.mp3" in answer.text
                 history = visitor.get(f"{url}/history/")
@@ -157,6 +167,13 @@ def test_a_visitor_gets_from_the_first_page_to_a_history(images: Engine, databas
                 (style,) = re.findall(r'href="(/static/songs/site\.[0-9a-f]+\.css)"', history.text)
                 assert visitor.get(url + style).ok
             assert images.docker("diff", name) == ""
+
+
+def register(visitor: requests.Session, url: str) -> None:
+    """Make an account."""
+    fields = {"username": "ada", "email": "ada@example.org"}
+    fields |= {"password1": "correct horse battery", "password2": "correct horse battery"}
+    assert "ada" in send(visitor, f"{url}/accounts/register/", fields).text
 
 
 def send(
@@ -174,6 +191,65 @@ def test_the_site_does_not_start_in_production_without_its_secrets(images: Engin
     with running(images, SITE, memory="256m", **settings) as name:
         assert images.docker("wait", name) != "0"
         assert "SITE_SECRET_KEY" in images.docker("logs", name)
+
+
+def test_compose_brings_up_all_of_it_and_the_database_outlives_it(images: Engine, tmp_path: Path) -> None:
+    engines.make_postgres(images, tmp_path)
+    port, service_port = free_port(), free_port()
+    settings = images.environment | {"TAG": TAG, "SITE_PORT": str(port), "PORT": str(service_port)}
+    url = f"http://127.0.0.1:{port}"
+    with requests.Session() as visitor:
+        try:
+            compose("up", "--detach", "--no-build", **settings)
+            wait_until(lambda: is_ready(url), lambda: compose("logs", **settings))
+            assert requests.get(f"{url}/readyz", timeout=10).json() == {"database": "ready", "service": "ready"}
+            register(visitor, url)
+            assert "song.mp3" in send(visitor, f"{url}/", {}, {"audio": ("song.mp3", SONG)}).text
+            deploy(images, "smoke", f"http://127.0.0.1:{service_port}")
+            compose("down", **settings)
+            compose("up", "--detach", "--no-build", **settings)
+            wait_until(lambda: is_ready(url), lambda: compose("logs", **settings))
+            visitor.cookies.clear()
+            send(visitor, f"{url}/accounts/login/", {"username": "ada", "password": "correct horse battery"})
+            assert "song.mp3" in visitor.get(f"{url}/history/").text
+        finally:
+            compose("down", "--volumes", **settings)
+
+
+@contextmanager
+def function(engine: Engine, target: str, log: Path, **settings: str) -> Iterator[Function]:
+    """Run the container of a function until the block ends: what AWS gives to it comes from here."""
+    given = ["AWS_LAMBDA_RUNTIME_API", "AWS_LAMBDA_FUNCTION_NAME", "AWS_LAMBDA_FUNCTION_VERSION", "AWS_REGION"]
+    given += ["AWS_LAMBDA_FUNCTION_MEMORY_SIZE", *settings]
+    environment = [option for name in given for option in ("--env", name)]
+    command = ["docker", "run", "--name", target, "--network", "host", "--memory", "1769m", *RESTRICTED, *environment]
+    try:
+        with start([*command, f"{target}-lambda:{TAG}"], ROOT, log, engine.environment | settings) as function:
+            yield function
+    finally:
+        engine.docker("rm", "--force", target)
+
+
+def test_the_function_of_the_service_answers_from_its_image(functions: Engine, tmp_path: Path) -> None:
+    asked = requests.Request("POST", "https://genres.example/classify", files={"audio": ("song.mp3", SONG)})
+    with function(functions, "service", tmp_path / "log") as called:
+        answer = events.answer_of(called.call(events.http_api(asked)))
+    here = GenreClassifier(load_bundle(MODELS / next(iter(list_cards())))).classify(SONG)
+    assert answer.json()["probabilities"] == pytest.approx(here.probabilities, abs=1e-6)
+
+
+def test_the_function_of_the_site_answers_from_its_image(functions: Engine, database: str, tmp_path: Path) -> None:
+    settings = PRODUCTION | {"DATABASE_URL": database, "GENRE_SERVICE_URL": "http://127.0.0.1:9"}
+    environment = [option for name, value in settings.items() for option in ("--env", f"{name}={value}")]
+    manage = ["--network", "host", "--entrypoint", "python", *environment, f"site-lambda:{TAG}", "manage.py"]
+    functions.docker("run", "--rm", *manage, "migrate")
+    host = PRODUCTION["SITE_HOSTS"]
+    asked = requests.Request("GET", f"https://{host}/accounts/login/", {"host": host})
+    with function(functions, "site", tmp_path / "log", **settings) as called:
+        page = events.answer_of(called.call(events.function_url(asked)))
+        (style,) = re.findall(r'href="(/static/songs/site\.[0-9a-f]+\.css)"', page.text)
+        asked.url = f"https://{host}{style}"
+        assert events.answer_of(called.call(events.function_url(asked))).status_code == 200
 
 
 def test_the_bills_of_materials_name_what_is_in_the_images(images: Engine, tmp_path: Path) -> None:
