@@ -112,7 +112,8 @@ _POSTGRES = """
 ARG BASE
 FROM ${BASE}
 RUN apt-get update && apt-get install --yes --no-install-recommends postgresql
-RUN ln -s /usr/lib/postgresql/*/bin/* /usr/local/bin && install -d -o postgres /var/lib/postgresql/data
+RUN ln -s /usr/lib/postgresql/*/bin/* /usr/local/bin
+RUN install -d -o postgres -m 3777 /var/run/postgresql && install -d -o postgres -m 1777 /var/lib/postgresql/data
 COPY start-postgres /
 ENTRYPOINT ["sh", "/start-postgres"]
 """
