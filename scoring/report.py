@@ -18,7 +18,7 @@ body { font: 1rem/1.5 system-ui, sans-serif; color: var(--ink); background: var(
   margin: 2rem auto; padding: 0 1rem }
 p { color: var(--faint) } table { border-collapse: collapse; width: 100% }
 th, td { text-align: left; padding: .3rem .8rem .3rem 0; border-bottom: 1px solid var(--line); vertical-align: top }
-td.n { text-align: right; white-space: nowrap } td.path { overflow-wrap: anywhere } td.bar { width: 55% }
+.n { text-align: right; white-space: nowrap } td.path { overflow-wrap: anywhere } td.bar { width: 55% }
 svg { display: block; width: 100% } rect { fill: var(--bar) } text { fill: var(--faint); font-size: 11px }
 """
 _HISTOGRAM_WIDTH, _HISTOGRAM_HEIGHT = 600, 160
@@ -67,7 +67,8 @@ def _bars(counts: Sequence[tuple[str, int]], total: int) -> str:
         f'<td class="n">{count:,}</td><td class="n">{count / (total or 1):.1%}</td></tr>'
         for genre, count in counts
     )
-    return f"<table><tr><th>Genre</th><th></th><th>Songs</th><th>Share</th></tr>{rows}</table>"
+    head = '<tr><th>Genre</th><th></th><th class="n">Songs</th><th class="n">Share</th></tr>'
+    return f"<table>{head}{rows}</table>"
 
 
 def _histogram(counts: Sequence[int], threshold: float) -> str:
@@ -79,14 +80,20 @@ def _histogram(counts: Sequence[int], threshold: float) -> str:
         f"{count:,}</title></rect>"
         for number, count in enumerate(counts)
     )
+    numbers = "".join(
+        f'<text x="{(number + 0.5) * step:.1f}" y="{_HISTOGRAM_HEIGHT * (1 - count / most) - 4:.1f}" '
+        f'text-anchor="middle">{count:,}</text>'
+        for number, count in enumerate(counts)
+        if count
+    )
     ticks = "".join(
         f'<text x="{_HISTOGRAM_WIDTH * tick / 10:.0f}" y="{_HISTOGRAM_HEIGHT + 14}" text-anchor="middle">{tick / 10:g}'
         "</text>"
         for tick in range(0, 11, 2)
     )
     return (
-        f'<svg viewBox="-10 0 {_HISTOGRAM_WIDTH + 20} {_HISTOGRAM_HEIGHT + 20}" role="img" '
-        f'aria-label="How many songs have which confidence">{bars}{ticks}</svg>'
+        f'<svg viewBox="-10 -16 {_HISTOGRAM_WIDTH + 20} {_HISTOGRAM_HEIGHT + 36}" role="img" '
+        f'aria-label="How many songs have which confidence">{bars}{numbers}{ticks}</svg>'
         f"<p>Confidence of the answers. Below {threshold:.2f} the answer is “not sure”.</p>"
     )
 

@@ -71,3 +71,10 @@ def test_a_long_table_comes_in_parts(tmp_path: Path, monkeypatch: pytest.MonkeyP
         parts = sorted((tmp_path / "parts").iterdir())
         assert [path.name for path in parts] == [f"part-{number:05}.parquet" for number in range((rows + 1) // 2)]
         assert pyarrow.parquet.read_table(tmp_path / "parts").num_rows == rows
+
+
+def test_what_a_killed_run_left_of_a_table_goes_with_the_next_one(tmp_path: Path) -> None:
+    (tmp_path / ".table [1].csv.99.part").write_bytes(b"half a ta")
+    (tmp_path / ".table 1.csv.99.part").write_bytes(b"of another one")
+    table.write(iter([GOOD]), f"{tmp_path}/table [1].csv", GENRES)
+    assert {path.name for path in tmp_path.iterdir()} == {"table [1].csv", ".table 1.csv.99.part"}
