@@ -149,6 +149,8 @@ def _finish(journal: Journal, asked: argparse.Namespace, card: ModelCard) -> int
         _say(line)
     for row in summary.errors:
         _say(f"{row.path!r}: {row.error}")
+    if more := summary.failed - len(summary.errors):
+        _say(f"{more} more with an error stand in the table.")
     return SOME_FAILED if summary.failed else ALL_SCORED
 
 

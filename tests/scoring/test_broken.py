@@ -82,6 +82,15 @@ def test_what_a_list_names_and_is_not_there_or_no_file_has_its_row(songs: Path, 
     assert kinds == {"a.mp3": None, "gone.mp3": "vanished", songs.name: "no file"}
 
 
+def test_of_many_errors_a_thousand_are_listed_and_all_are_in_the_table(tmp_path: Path) -> None:
+    names = tmp_path / "list.txt"
+    names.write_text("".join(f"{tmp_path}/{number:04} gone.mp3\n" for number in range(1003)))
+    status, said = score(names, "--out", tmp_path / "table.parquet")
+    assert (status, len(rows_of(tmp_path / "table.parquet"))) == (1, 1003)
+    assert said.count("gone.mp3") == 1000
+    assert said.endswith("3 more with an error stand in the table.\n")
+
+
 def test_a_file_that_may_not_be_read_has_its_row(songs: Path, tmp_path: Path) -> None:
     folder = tmp_path / "songs"
     (folder / "closed").mkdir(parents=True)
