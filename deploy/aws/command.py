@@ -162,22 +162,23 @@ class _Deployment:
         self.target = Target(Settings(**known), *where)
         given = self.target.settings.image
         image = Image(self.target, given) if given else None
-        # An image that is in ECR already needs no repository of ours.
-        self._pushes = image is not None and image.local
-        self.repository = Repository(self.target, image)
+        repository = Repository(self.target, image)
         self.bucket = Bucket(self.target)
         function = Function(self.target, image)
         self.alias = Alias(self.target, function)
         self._url = Url(self.target, function)
         self._api = Api(self.target)
-        mine: list[Resource] = [Role(self.target), LogGroup(self.target), function, self.alias, self._url, self._api]
-        songs: tuple[Resource, Resource] = self.bucket, Trigger(self.target, self.bucket)
-        self._wanted = mine if known["site"] else [songs[0], *mine, songs[1]]
-        self.everything = [self.repository, songs[0], *mine, songs[1]]
+        trigger = Trigger(self.target, self.bucket)
+        self.everything: list[Resource] = [repository, self.bucket, Role(self.target), LogGroup(self.target)]
+        self.everything += [function, self.alias, self._url, self._api, trigger]
+        # An image that is in ECR already needs no repository of ours.
+        unused: list[Resource] = [] if image and image.local else [repository]
+        unused += [self.bucket, trigger] if known["site"] else []
+        self._used = [resource for resource in self.everything if resource not in unused]
 
     def plan(self) -> list[Step]:
         """Return what is to be done."""
-        return make_plan([self.repository, *self._wanted] if self._pushes else self._wanted)
+        return make_plan(self._used)
 
     def address(self) -> str | None:
         """Return where it answers, None if nowhere."""

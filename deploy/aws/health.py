@@ -39,9 +39,7 @@ def check(target: Target, qualifier: str) -> str:
 
 def _ask(target: Target, qualifier: str, method: str, path: str, body: bytes = b"") -> bytes:
     """Return the body of an answer; raise Unhealthy for any but 200."""
-    # The site answers to its own hosts; ".example.org" are all below one.
-    hosts = target.settings.environment.get("SITE_HOSTS", "").replace(",", " ").split() or ["health.invalid"]
-    host = f"health{hosts[0]}" if hosts[0].startswith(".") else hosts[0]
+    host = _host(target, qualifier)
     http = {"method": method, "path": path, "protocol": "HTTP/1.1", "sourceIp": "127.0.0.1", "userAgent": "deploy aws"}
     event = {
         "version": "2.0",
@@ -85,6 +83,14 @@ def _ask(target: Target, qualifier: str, method: str, path: str, body: bytes = b
     if status != 200:
         raise Unhealthy(f"{asked} answered {status}: {_shown(content)}")
     return bytes(content)
+
+
+def _host(target: Target, qualifier: str) -> str:
+    """Return a host that a version answers to: the site takes its own alone, and ".example.org" are all below one."""
+    version = target.functions.get_function_configuration(FunctionName=target.settings.name, Qualifier=qualifier)
+    hosts = version.get("Environment", {}).get("Variables", {}).get("SITE_HOSTS", "").replace(",", " ").split()
+    host = hosts[0] if hosts else ".invalid"
+    return f"health{host}" if host.startswith(".") else host
 
 
 def _shown(content: bytes) -> str:

@@ -139,6 +139,7 @@ def test_it_is_deployed_as_the_service_is_and_its_secrets_are_shown_nowhere(
     assert "0 to create, 0 to change, 0 to remove, 5 unchanged." in cloud.aws("apply", *given)[1]
     status, looked = cloud.aws("status", *given)
     assert (status, "health    ready, and shows its first page" in looked) == (0, True), looked
+    assert "health    ready, and shows its first page" in cloud.aws("status", "--site")[1]
 
     name, made = "music-genre-site", cloud.inventory()
     assert (made["buckets"], [one for one, *_ in made["functions"]]) == ([], [name])
