@@ -74,18 +74,16 @@ def _bars(counts: Sequence[tuple[str, int]], total: int) -> str:
 def _histogram(counts: Sequence[int], threshold: float) -> str:
     step = _HISTOGRAM_WIDTH / BINS
     most = max(counts) or 1
-    bars = "".join(
-        f'<rect x="{number * step + 1:.1f}" y="{_HISTOGRAM_HEIGHT * (1 - count / most):.1f}" width="{step - 2:.1f}" '
-        f'height="{_HISTOGRAM_HEIGHT * count / most:.1f}"><title>{number / BINS:.2f} to {(number + 1) / BINS:.2f}: '
-        f"{count:,}</title></rect>"
-        for number, count in enumerate(counts)
-    )
-    numbers = "".join(
-        f'<text x="{(number + 0.5) * step:.1f}" y="{_HISTOGRAM_HEIGHT * (1 - count / most) - 4:.1f}" '
-        f'text-anchor="middle">{count:,}</text>'
-        for number, count in enumerate(counts)
-        if count
-    )
+    bars = ""
+    for number, count in enumerate(counts):
+        height = _HISTOGRAM_HEIGHT * count / most
+        top = _HISTOGRAM_HEIGHT - height
+        bars += (
+            f'<rect x="{number * step + 1:.1f}" y="{top:.1f}" width="{step - 2:.1f}" height="{height:.1f}">'
+            f"<title>{number / BINS:.2f} to {(number + 1) / BINS:.2f}: {count:,}</title></rect>"
+        )
+        if count:
+            bars += f'<text x="{(number + 0.5) * step:.1f}" y="{top - 4:.1f}" text-anchor="middle">{count:,}</text>'
     ticks = "".join(
         f'<text x="{_HISTOGRAM_WIDTH * tick / 10:.0f}" y="{_HISTOGRAM_HEIGHT + 14}" text-anchor="middle">{tick / 10:g}'
         "</text>"
@@ -93,7 +91,7 @@ def _histogram(counts: Sequence[int], threshold: float) -> str:
     )
     return (
         f'<svg viewBox="-10 -16 {_HISTOGRAM_WIDTH + 20} {_HISTOGRAM_HEIGHT + 36}" role="img" '
-        f'aria-label="How many songs have which confidence">{bars}{numbers}{ticks}</svg>'
+        f'aria-label="How many songs have which confidence">{bars}{ticks}</svg>'
         f"<p>Confidence of the answers. Below {threshold:.2f} the answer is “not sure”.</p>"
     )
 

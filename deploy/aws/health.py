@@ -11,7 +11,7 @@ _BOUNDARY = "song-of-deploy-aws"
 
 
 class Unhealthy(DeployError):
-    """A version that is not ready, or does not classify a song; the message says what it did."""
+    """A version that is not ready, or does not do what it is for; the message says what it did."""
 
 
 def check(target: Target, qualifier: str) -> str:
@@ -19,15 +19,17 @@ def check(target: Target, qualifier: str) -> str:
 
     Returns what it does; raises Unhealthy if it does not answer both as it should.
     """
-    _ask(target, qualifier, "GET", "/readyz")
+    host = _host(target, qualifier)
+    _ask(target, qualifier, host, "GET", "/readyz")
     if target.settings.site:
-        _ask(target, qualifier, "GET", "/")
+        _ask(target, qualifier, host, "GET", "/")
         return "ready, and shows its first page"
     head = (
         f'--{_BOUNDARY}\r\nContent-Disposition: form-data; name="audio"; filename="song.wav"\r\n'
         "Content-Type: audio/wav\r\n\r\n"
     )
-    answer = _ask(target, qualifier, "POST", "/classify", head.encode() + chord() + f"\r\n--{_BOUNDARY}--\r\n".encode())
+    song = head.encode() + chord() + f"\r\n--{_BOUNDARY}--\r\n".encode()
+    answer = _ask(target, qualifier, host, "POST", "/classify", song)
     try:
         found = json.loads(answer)["probabilities"]
     except (ValueError, KeyError, TypeError):
@@ -37,9 +39,8 @@ def check(target: Target, qualifier: str) -> str:
     return "ready, and classifies a song"
 
 
-def _ask(target: Target, qualifier: str, method: str, path: str, body: bytes = b"") -> bytes:
+def _ask(target: Target, qualifier: str, host: str, method: str, path: str, body: bytes = b"") -> bytes:
     """Return the body of an answer; raise Unhealthy for any but 200."""
-    host = _host(target, qualifier)
     http = {"method": method, "path": path, "protocol": "HTTP/1.1", "sourceIp": "127.0.0.1", "userAgent": "deploy aws"}
     event = {
         "version": "2.0",

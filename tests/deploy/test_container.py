@@ -24,7 +24,7 @@ from tests.deploy.compose import compose
 from tests.deploy.engine import BASE, Engine
 from tests.serving.server import ROOT
 from tests.site.conftest import missing
-from tests.site.process import PRODUCTION
+from tests.site.process import MEMBER, PRODUCTION
 from tests.sounds import encode, music
 
 TAG = "test"
@@ -76,14 +76,18 @@ def deploy(engine: Engine, *arguments: str, **settings: str) -> str:
 @contextmanager
 def running(engine: Engine, image: str, *command: str, memory: str, **settings: str) -> Iterator[str]:
     """Run a container until the block ends, and give its name."""
-    environment = [option for name, value in settings.items() for option in ("--env", f"{name}={value}")]
     name = engine.docker(
-        "run", "--detach", "--network", "host", "--memory", memory, *RESTRICTED, *environment, image, *command
+        "run", "--detach", "--network", "host", "--memory", memory, *RESTRICTED, *given(**settings), image, *command
     )
     try:
         yield name
     finally:
         engine.docker("rm", "--force", name)
+
+
+def given(**settings: str) -> list[str]:
+    """Return the options of docker that give settings to a container."""
+    return [option for name, value in settings.items() for option in ("--env", f"{name}={value}")]
 
 
 def wait_until(true: Callable[[], bool], said: Callable[[], str]) -> None:
@@ -171,9 +175,7 @@ def test_a_visitor_gets_from_the_first_page_to_a_history(images: Engine, databas
 
 def register(visitor: requests.Session, url: str) -> None:
     """Make an account."""
-    fields = {"username": "ada", "email": "ada@example.org"}
-    fields |= {"password1": "correct horse battery", "password2": "correct horse battery"}
-    assert "ada" in send(visitor, f"{url}/accounts/register/", fields).text
+    assert "ada" in send(visitor, f"{url}/accounts/register/", MEMBER).text
 
 
 def send(
@@ -210,7 +212,7 @@ def test_compose_brings_up_all_of_it_and_the_database_outlives_it(images: Engine
             compose("up", "--detach", "--no-build", **settings)
             wait_until(lambda: is_ready(url), lambda: compose("logs", **settings))
             visitor.cookies.clear()
-            send(visitor, f"{url}/accounts/login/", {"username": "ada", "password": "correct horse battery"})
+            send(visitor, f"{url}/accounts/login/", {"username": MEMBER["username"], "password": MEMBER["password1"]})
             assert "song.mp3" in visitor.get(f"{url}/history/").text
         finally:
             compose("down", "--volumes", **settings)
@@ -219,12 +221,12 @@ def test_compose_brings_up_all_of_it_and_the_database_outlives_it(images: Engine
 @contextmanager
 def function(engine: Engine, target: str, log: Path, **settings: str) -> Iterator[Function]:
     """Run the container of a function until the block ends: what AWS gives to it comes from here."""
-    given = ["AWS_LAMBDA_RUNTIME_API", "AWS_LAMBDA_FUNCTION_NAME", "AWS_LAMBDA_FUNCTION_VERSION", "AWS_REGION"]
-    given += ["AWS_LAMBDA_FUNCTION_MEMORY_SIZE", *settings]
-    environment = [option for name in given for option in ("--env", name)]
-    command = ["docker", "run", "--name", target, "--network", "host", "--memory", "1769m", *RESTRICTED, *environment]
+    command = ["docker", "run", "--name", target, "--network", "host", "--memory", "1769m", *RESTRICTED]
+    for name in ("RUNTIME_API", "FUNCTION_NAME", "FUNCTION_VERSION", "FUNCTION_MEMORY_SIZE"):
+        command += ["--env", f"AWS_LAMBDA_{name}"]
+    command += ["--env", "AWS_REGION", *given(**settings), f"{target}-lambda:{TAG}"]
     try:
-        with start([*command, f"{target}-lambda:{TAG}"], ROOT, log, engine.environment | settings) as function:
+        with start(command, ROOT, log, engine.environment) as function:
             yield function
     finally:
         engine.docker("rm", "--force", target)
@@ -240,8 +242,7 @@ def test_the_function_of_the_service_answers_from_its_image(functions: Engine, t
 
 def test_the_function_of_the_site_answers_from_its_image(functions: Engine, database: str, tmp_path: Path) -> None:
     settings = PRODUCTION | {"DATABASE_URL": database, "GENRE_SERVICE_URL": "http://127.0.0.1:9"}
-    environment = [option for name, value in settings.items() for option in ("--env", f"{name}={value}")]
-    manage = ["--network", "host", "--entrypoint", "python", *environment, f"site-lambda:{TAG}", "manage.py"]
+    manage = ["--network", "host", "--entrypoint", "python", *given(**settings), f"site-lambda:{TAG}", "manage.py"]
     functions.docker("run", "--rm", *manage, "migrate")
     host = PRODUCTION["SITE_HOSTS"]
     asked = requests.Request("GET", f"https://{host}/accounts/login/", {"host": host})

@@ -17,7 +17,7 @@ import requests
 from benchmarks.function import Function, FunctionError, Image, lay_out, run
 from tests.deploy import events
 from tests.deploy.cloud import ACCOUNT, REGION, Cloud
-from tests.site.process import PRODUCTION
+from tests.site.process import MEMBER, PRODUCTION
 
 HOST = PRODUCTION["SITE_HOSTS"]
 ADDRESS = f"https://{HOST}"
@@ -75,8 +75,7 @@ def test_the_login_page_and_its_files_come_through(site: Function) -> None:
 def test_a_visitor_becomes_a_member_and_is_known_the_next_time(site: Function) -> None:
     page = visit(site, "GET", "/accounts/register/")
     (token,) = re.findall(r'name="csrfmiddlewaretoken" value="(\w+)"', page.text)
-    fields = {"username": "ada", "email": "ada@example.org", "csrfmiddlewaretoken": token}
-    fields |= {"password1": "correct horse battery", "password2": "correct horse battery"}
+    fields = MEMBER | {"csrfmiddlewaretoken": token}
     done = visit(
         site, "POST", "/accounts/register/", data=fields, cookies=page.cookies, headers={"referer": f"{ADDRESS}/"}
     )

@@ -17,6 +17,13 @@ PRODUCTION = {
     "SITE_SECRET_KEY": "only-for-tests-" + "qwertzuiopasdfghjklyxcvbnm0123456789" * 2,
     "SITE_HOSTS": "genres.example.org",
 }
+# What somebody fills in to become a member.
+MEMBER = {
+    "username": "ada",
+    "email": "ada@example.org",
+    "password1": "correct horse battery",
+    "password2": "correct horse battery",
+}
 
 
 def manage(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
