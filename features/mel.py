@@ -33,15 +33,18 @@ def log_mel(samples: NDArray[np.float32], sample_rate_hz: int, settings: MelSett
 class MelClip:
     """The spectrogram of a clip whose sound comes in blocks, however they are cut; it keeps the sound of 64 frames.
 
-    `samples` is how many have come.
+    `samples` is how many have come. Once `log_mel` has been called, `band_power` is the mean power in each band, shape
+    (n_mels,), and `peak_db` the greatest power of any, in dB.
     """
 
     def __init__(self, sample_rate_hz: int, settings: MelSettings) -> None:
         rate_ratio = sample_rate_hz / settings.sample_rate_hz
         self.samples = 0
-        self._window = _hann(max(2, round(settings.n_fft * rate_ratio)))
+        self.peak_db = -np.inf
+        self.band_power = np.zeros(settings.n_mels, np.float32)
+        self._window = hann_window(max(2, round(settings.n_fft * rate_ratio)))
         self._fft_size = scipy.fft.next_fast_len(len(self._window), real=True)
-        self._filters = _mel_filters(settings, sample_rate_hz, len(self._window), self._fft_size)
+        self._filters = mel_filters(settings, sample_rate_hz, len(self._window), self._fft_size)
         self._hop = settings.hop_length * rate_ratio
         # The sound from the next frame on, and how much of it is there; half a window of zeros comes before the first.
         self._sound = np.zeros(int(_FRAMES_PER_BATCH * self._hop) + len(self._window) + 2, np.float32)
@@ -61,8 +64,10 @@ class MelClip:
         if frames > self._frames_done:
             self._transform(frames - self._frames_done)
         mel_power = np.concatenate(self._mel_power, axis=1)[:, :frames]
+        self.band_power = mel_power.mean(axis=1)
         decibels: NDArray[np.float32] = 10 * np.log10(np.maximum(mel_power, np.float32(_LEAST_POWER)))
-        decibels -= decibels.max()
+        self.peak_db = float(decibels.max())
+        decibels -= self.peak_db
         return np.maximum(decibels, np.float32(-TOP_DB))
 
     @property
@@ -101,13 +106,13 @@ def mel_frequencies(settings: MelSettings) -> NDArray[np.float64]:
 
 
 @lru_cache(maxsize=16)
-def _hann(length: int) -> NDArray[np.float32]:
+def hann_window(length: int) -> NDArray[np.float32]:
     """Return a periodic Hann window, shape (length,)."""
     return (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(length) / length)).astype(np.float32)
 
 
 @lru_cache(maxsize=16)
-def _mel_filters(
+def mel_filters(
     settings: MelSettings, sample_rate_hz: int, window_length: int, fft_size: int
 ) -> scipy.sparse.csr_array[np.float32]:
     """Return the triangular mel filters, shape (n_mels, bins), each of unit area over frequency in Hz.

@@ -1,4 +1,4 @@
-"""The settings of mel features, apart from their computing: what only reads a card needs no numpy."""
+"""The settings of features, apart from their computation: code that only reads a card needs no numpy."""
 
 from dataclasses import dataclass
 
@@ -43,3 +43,33 @@ class MelSettings:
     def window_seconds(self) -> float:
         """The time one window spans."""
         return self.window_frames * self.frame_seconds
+
+
+@dataclass(frozen=True)
+class PatchSettings:
+    """How sound becomes the patches that a pretrained encoder takes, beside a model's windows.
+
+    The defaults are those of MSD_musicnn (Pons and Serra, 2019): 96 mel bands up to 8 kHz, 62.5 frames per second,
+    three seconds per patch. Of each window, `patches_per_window` patches are taken at equal distances. `level_db` is
+    the mean power of a frame, over all bands, that every song is brought to before compression: the median of GTZAN's.
+    """
+
+    sample_rate_hz: int = 16_000
+    n_fft: int = 512
+    hop_length: int = 256
+    n_mels: int = 96
+    patch_frames: int = 187
+    patches_per_window: int = 2
+    level_db: float = 14.7
+
+    @property
+    def patch_seconds(self) -> float:
+        """The time one patch spans."""
+        return self.patch_frames * self.hop_length / self.sample_rate_hz
+
+    @property
+    def mel(self) -> MelSettings:
+        """The mel bands of a patch, up to half the sample rate."""
+        return MelSettings(
+            self.sample_rate_hz, self.n_fft, self.hop_length, self.n_mels, fmax_hz=self.sample_rate_hz / 2
+        )

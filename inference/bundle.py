@@ -1,17 +1,22 @@
-"""Model bundles on disk: a folder with a card and the weights, packed, that the card names by their hash."""
+"""Model bundles on disk: a folder with a card and the weights, packed, that the card names by their hash.
+
+A model that needs a pretrained encoder names it on its card; the encoder has a folder of its own among the models.
+"""
 
 import gzip
 import hashlib
+import json
 import os
 import zlib
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from inference.card import BadCard, ModelCard
+from inference.card import BadCard, EncoderCard, ModelCard
 
 MODELS = Path(__file__).resolve().parent.parent / "models"
 CARD_FILE = "card.json"
-_OWN_KIND = "best"
+ENCODER_CARD_FILE = "encoder.json"
+_DEFAULT_KIND = "best"
 
 
 class BadBundle(ValueError):
@@ -24,10 +29,11 @@ class UnknownModel(BadBundle):
 
 @dataclass(frozen=True)
 class Bundle:
-    """A card and the weights it describes, an ONNX graph as bytes."""
+    """A card and the weights it describes, an ONNX graph as bytes; with those of the encoder, where it needs one."""
 
     card: ModelCard
     weights: bytes
+    encoder: bytes | None = None
 
 
 def save_bundle(bundle: Bundle, models: Path = MODELS) -> Path:
@@ -37,39 +43,50 @@ def save_bundle(bundle: Bundle, models: Path = MODELS) -> Path:
     leaves the former bundle whole.
     """
     folder = models / bundle.card.name
-    folder.mkdir(parents=True, exist_ok=True)
+    if bundle.card.encoder and bundle.encoder:
+        save_encoder(bundle.card.encoder, bundle.encoder, models)
     card = replace(bundle.card, weights_sha256=hashlib.sha256(bundle.weights).hexdigest())
-    weights_file = folder / _weights_name(card)
-    # Without a time in it, the same weights are the same file.
-    write_whole(weights_file, gzip.compress(bundle.weights, mtime=0))
-    write_whole(folder / CARD_FILE, card.to_json().encode())
-    for stale in set(folder.glob("*.onnx*")) - {weights_file}:
-        stale.unlink()
+    _save(folder, card.weights_sha256, bundle.weights, CARD_FILE, card.to_json())
     return folder
 
 
+def save_encoder(card: EncoderCard, weights: bytes, models: Path = MODELS) -> None:
+    """Write an encoder as the folder `models/<name>`; its card has the hash of the weights."""
+    _save(models / card.name, card.weights_sha256, weights, ENCODER_CARD_FILE, card.to_json())
+
+
 def load_bundle(folder: Path) -> Bundle:
-    """Return the bundle in a folder; raise BadBundle if a part is missing or the weights are not the card's."""
+    """Return the bundle in a folder, with its encoder.
+
+    Raises BadBundle if a part is missing or the weights are not the card's.
+    """
     card = _load_card(folder)
-    weights_file = folder / _weights_name(card)
-    if not weights_file.is_file():
-        raise BadBundle(f"{weights_file.name} is missing from the bundle {folder.name}. Restore it or train it again.")
-    try:
-        weights = gzip.decompress(weights_file.read_bytes())
-    except (OSError, EOFError, zlib.error):
-        weights = b""
-    if hashlib.sha256(weights).hexdigest() != card.weights_sha256:
+    weights = _load_weights(folder, card.weights_sha256)
+    if card.encoder is None:
+        return Bundle(card, weights)
+    home = folder.parent / card.encoder.name
+    if not home.is_dir():
         raise BadBundle(
-            f"The weights of {folder.name} are not those of its card. Restore the bundle or train it again."
+            f"The model {card.name} needs the encoder {card.encoder.name}, which is not in {folder.parent}. "
+            "Copy its folder there from the models that are shipped."
         )
-    return Bundle(card, weights)
+    return Bundle(card, weights, _load_weights(home, card.encoder.weights_sha256))
+
+
+def load_encoder(folder: Path) -> tuple[EncoderCard, bytes]:
+    """Return the card and the weights of the encoder in a folder; raise BadBundle if a part is missing or damaged."""
+    try:
+        card = EncoderCard.from_parts(json.loads((folder / ENCODER_CARD_FILE).read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise BadBundle(f"{folder} holds no encoder that can be read ({error!r}). Restore it.") from error
+    return card, _load_weights(folder, card.weights_sha256)
 
 
 def list_cards(models: Path = MODELS) -> dict[str, ModelCard]:
     """Return the cards of all bundles in a folder, by name, the default model first.
 
-    The default is our own kind of model, `best`, where there is one; among several, or without, the one with the best
-    accuracy on its validation tracks. Raises BadBundle if there are none.
+    The default is a model of the kind `best`, where there is one; among several, or without, the one with the best
+    accuracy on tracks that it was chosen by. Raises BadBundle if there are none.
     """
     cards = [_load_card(path.parent) for path in models.glob(f"*/{CARD_FILE}")]
     if not cards:
@@ -79,8 +96,9 @@ def list_cards(models: Path = MODELS) -> dict[str, ModelCard]:
 
 
 def _order(card: ModelCard) -> tuple[bool, float, str]:
-    accuracy = card.scores["valid"].accuracy if "valid" in card.scores else 0.0
-    return card.training.model != _OWN_KIND, -accuracy, card.name
+    chosen_by = card.scores.get("valid") or card.scores.get("cross-validation")
+    accuracy = chosen_by.accuracy if chosen_by else 0.0
+    return card.training.model != _DEFAULT_KIND, -accuracy, card.name
 
 
 def find_card(name: str | None, cards: dict[str, ModelCard]) -> ModelCard:
@@ -104,8 +122,34 @@ def _load_card(folder: Path) -> ModelCard:
     return card
 
 
-def _weights_name(card: ModelCard) -> str:
-    return f"{card.weights_sha256[:12]}.onnx.gz"
+def _save(folder: Path, weights_sha256: str, weights: bytes, card_file: str, card: str) -> None:
+    """Write weights and then their card; remove the weights of a former card."""
+    folder.mkdir(parents=True, exist_ok=True)
+    weights_file = folder / _weights_name(weights_sha256)
+    # Without a time in it, the same weights are the same file.
+    write_whole(weights_file, gzip.compress(weights, mtime=0))
+    write_whole(folder / card_file, card.encode())
+    for stale in set(folder.glob("*.onnx*")) - {weights_file}:
+        stale.unlink()
+
+
+def _load_weights(folder: Path, weights_sha256: str) -> bytes:
+    weights_file = folder / _weights_name(weights_sha256)
+    if not weights_file.is_file():
+        raise BadBundle(f"{weights_file.name} is missing from the bundle {folder.name}. Restore it or train it again.")
+    try:
+        weights = gzip.decompress(weights_file.read_bytes())
+    except (OSError, EOFError, zlib.error):
+        weights = b""
+    if hashlib.sha256(weights).hexdigest() != weights_sha256:
+        raise BadBundle(
+            f"The weights of {folder.name} are not those of its card. Restore the bundle or train it again."
+        )
+    return weights
+
+
+def _weights_name(weights_sha256: str) -> str:
+    return f"{weights_sha256[:12]}.onnx.gz"
 
 
 def write_whole(path: Path, content: bytes) -> None:

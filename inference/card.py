@@ -2,8 +2,9 @@
 
 import json
 from dataclasses import asdict, dataclass
+from typing import Any
 
-from features.settings import MelSettings
+from features.settings import MelSettings, PatchSettings
 
 
 class BadCard(ValueError):
@@ -37,11 +38,39 @@ class Scores:
 
 
 @dataclass(frozen=True)
+class EncoderCard:
+    """A pretrained network that turns patches of a song into logits of `tags`, in this order.
+
+    Its weights lie beside the models that use it, in a folder of its name. `source` says where they come from, and
+    `licence` under which terms and from whom.
+    """
+
+    name: str
+    version: str
+    description: str
+    tags: tuple[str, ...]
+    patches: PatchSettings
+    source: str
+    weights_sha256: str
+    licence: str
+
+    def to_json(self) -> str:
+        """Return the card as JSON text."""
+        return _to_json(self)
+
+    @classmethod
+    def from_parts(cls, parts: dict[str, Any]) -> "EncoderCard":
+        """Return the card with these parts, as JSON has them."""
+        return cls(**parts | {"tags": tuple(parts["tags"]), "patches": PatchSettings(**parts["patches"])})
+
+
+@dataclass(frozen=True)
 class ModelCard:
-    """One model. `genres` are in the order of its outputs; `scores` has one entry a side of the split.
+    """One model. `genres` are in the order of its outputs; `scores` has one entry per side of the split.
 
     The logits are divided by `temperature` before they become probabilities. A confidence under `not_sure_below`, from
-    0 to 1, is too little to name a genre.
+    0 to 1, is too little to name a genre. `encoder` is the network that computes tags for the model, None for a model
+    that needs none.
     """
 
     name: str
@@ -56,10 +85,11 @@ class ModelCard:
     weights_sha256: str
     libraries: dict[str, str]
     licence: str
+    encoder: EncoderCard | None = None
 
     def to_json(self) -> str:
         """Return the card as JSON text, which `from_json` reads back."""
-        return json.dumps(asdict(self), indent=2, ensure_ascii=False) + "\n"
+        return _to_json(self)
 
     @classmethod
     def from_json(cls, text: str) -> "ModelCard":
@@ -71,9 +101,15 @@ class ModelCard:
             if not (parts["temperature"] > 0 and 0 <= parts["not_sure_below"] <= 1):
                 raise ValueError("temperature must be over 0, and not_sure_below from 0 to 1")
             parts["training"] = Training(**parts["training"])
+            if parts.get("encoder") is not None:
+                parts["encoder"] = EncoderCard.from_parts(parts["encoder"])
             parts["scores"] = {side: Scores(**scores) for side, scores in parts["scores"].items()}
             return cls(**parts)
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise BadCard(
                 f"The model card cannot be read ({error!r}). Train the model again with this version."
             ) from error
+
+
+def _to_json(card: EncoderCard | ModelCard) -> str:
+    return json.dumps(asdict(card), indent=2, ensure_ascii=False) + "\n"

@@ -1,98 +1,140 @@
 """A model at work: a song in, its genre out."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 
+from features.bandwidth import Bandwidth
 from features.modulations import mel_modulations
 from features.statistics import mel_statistics
 from features.windows import SongWindows, song_windows
 from inference.bundle import BadBundle, Bundle
+from inference.encoder import TagEncoder
 from inference.prediction import AudioInfo, ModelInfo, Prediction, Segment
+from inference.session import load_session
 
-# What the inputs of a bundle's graph may be named, and how each is computed from windows (n, n_mels, frames, 1).
+# The inputs that a bundle's graph may have, and how each is computed from windows (n, n_mels, frames, 1).
 INPUTS: dict[str, Callable[[NDArray[np.float32]], NDArray[np.float32]]] = {
     "windows": lambda windows: windows,
     "mel_statistics": mel_statistics,
     "mel_modulations": mel_modulations,
 }
+# Those that only a model with an encoder has; see `Encoded`.
+ENCODED_INPUTS = ("tag_logits", "band_limits")
 OUTPUT = "logits"
 # Bounds the memory a long song takes inside the network.
 _WINDOWS_PER_RUN = 32
+# The tags of a prediction: at most so many, and each at least so probable.
+_MAX_TAGS = 5
+_MIN_TAG_PROBABILITY = 0.1
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """What an encoder adds to windows: `tag_logits`, float32 of shape (n, tags), the mean over a window's patches.
+
+    `band_limits`, float32 of shape (n, 2), are 1 where the recording lacks the lowest or the highest frequencies, and
+    0 elsewhere.
+    """
+
+    tag_logits: NDArray[np.float32]
+    band_limits: NDArray[np.float32]
 
 
 class GenreClassifier:
     """A loaded model bundle.
 
-    The weights are an ONNX graph that takes one or more of `INPUTS` and gives "logits", float32 of shape
-    (n, genres). Raises BadBundle if the graph is not of that kind. May be used from several threads at once.
+    The weights are an ONNX graph that takes one or more of `INPUTS`, with an encoder also of `ENCODED_INPUTS`, and
+    gives "logits", float32 of shape (n, genres). Raises BadBundle if the graph is not of that kind. May be used from
+    several threads at once.
     """
 
     def __init__(self, bundle: Bundle) -> None:
         self.card = bundle.card
-        options = onnxruntime.SessionOptions()
-        # Requests, and processes, are what runs side by side.
-        options.intra_op_num_threads = 1
-        options.log_severity_level = 3
-        try:
-            self._session = onnxruntime.InferenceSession(bundle.weights, options, providers=["CPUExecutionProvider"])
-        except Exception as error:  # onnxruntime's own exceptions share no other base
-            raise BadBundle(
-                f"The weights of {self.card.name} are not a graph ONNX Runtime can load: {error}"
-            ) from error
+        self.encoder: TagEncoder | None = None
+        inputs: tuple[str, ...] = tuple(INPUTS)
+        shapes = {}
+        if bundle.card.encoder:
+            if bundle.encoder is None:
+                raise BadBundle(f"The model {self.card.name} needs the encoder {bundle.card.encoder.name}.")
+            self.encoder = TagEncoder(bundle.card.encoder, bundle.encoder)
+            inputs += ENCODED_INPUTS
+            shapes = {"tag_logits": (len(bundle.card.encoder.tags),)}
+        self._session = load_session(bundle.weights, self.card.name, inputs, OUTPUT, len(self.card.genres), shapes)
         self._inputs = [graph_input.name for graph_input in self._session.get_inputs()]
-        outputs = self._session.get_outputs()
-        if not set(self._inputs) <= set(INPUTS) or [output.name for output in outputs] != [OUTPUT]:
-            raise BadBundle(
-                f"The graph of {self.card.name} must take some of {list(INPUTS)} and give {OUTPUT!r} alone."
-            )
-        if outputs[0].shape[-1] != len(self.card.genres):
-            raise BadBundle(
-                f"The graph of {self.card.name} gives {outputs[0].shape}, not its {len(self.card.genres)} genres."
-            )
 
     def classify(self, source: Path | str | bytes) -> Prediction:
-        """Return the answer for an audio file, given as its path or its bytes; raises as `song_windows`."""
-        return self.predict(song_windows(source, self.card.mel))
+        """Return the prediction for an audio file, given as its path or its bytes; raises as `song_windows`."""
+        patches = self.card.encoder.patches if self.card.encoder else None
+        return self.predict(song_windows(source, self.card.mel, patches=patches))
 
     def predict(self, song: SongWindows) -> Prediction:
-        """Return the answer for a song's windows, which must have been made with the card's own `mel`."""
-        by_window = self.window_probabilities(song.windows)
-        by_genre = by_window.mean(axis=0)
+        """Return the prediction for a song's features, which must have been computed with the card's settings."""
+        encoded = self.encode(song)
+        by_window = self.window_probabilities(song.windows, encoded)
+        silent = not song.weights.any()
+        by_genre = np.average(by_window, axis=0, weights=None if silent else song.weights)
         order = np.argsort(-by_genre, kind="stable")
         genres = self.card.genres
-        ends = np.minimum(song.start_seconds + self.card.mel.window_seconds, song.duration_seconds)
+        sure = [
+            None if not weight else self._sure(row.argmax(), row.max())
+            for row, weight in zip(by_window, song.weights, strict=True)
+        ]
         return Prediction(
-            genre=self._sure(order[0], by_genre[order[0]]),
+            genre=None if silent else self._sure(order[0], by_genre[order[0]]),
             confidence=float(by_genre[order[0]]),
             probabilities={genres[index]: float(by_genre[index]) for index in order},
+            tags=_tags(self.encoder.card.tags, encoded, song.weights) if self.encoder and encoded else {},
             segments=[
-                Segment(round(float(start), 3), round(float(end), 3), self._sure(index, row[index]), float(row[index]))
-                for start, end, row, index in zip(
-                    song.start_seconds, ends, by_window, by_window.argmax(axis=1), strict=True
-                )
+                Segment(round(float(start), 3), round(float(end), 3), genre, float(row.max()))
+                for start, end, genre, row in zip(song.start_seconds, song.end_seconds, sure, by_window, strict=True)
             ],
             audio=AudioInfo(round(song.duration_seconds, 3), song.sample_rate_hz, song.channels),
             model=ModelInfo(self.card.name, self.card.version),
         )
 
-    def window_probabilities(self, windows: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Return the probabilities of each window, shape (n, n_mels, frames, 1) -> (n, genres)."""
-        return softmax(self.window_logits(windows) / self.card.temperature)
+    def encode(self, song: SongWindows) -> Encoded | None:
+        """Return what the encoder adds to a song's windows; None for a model without one."""
+        if self.encoder is None:
+            return None
+        return Encoded(self.encoder.window_logits(song).mean(axis=1), band_limits(song.bandwidth, len(song.windows)))
 
-    def window_logits(self, windows: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return the graph's answer for each window, shape (n, n_mels, frames, 1) -> (n, genres)."""
-        batches = (windows[first : first + _WINDOWS_PER_RUN] for first in range(0, len(windows), _WINDOWS_PER_RUN))
-        logits = [
-            self._session.run([OUTPUT], {name: INPUTS[name](batch) for name in self._inputs})[0] for batch in batches
-        ]
+    def window_probabilities(self, windows: NDArray[np.float32], encoded: Encoded | None = None) -> NDArray[np.float64]:
+        """Return the probabilities of each window, shape (n, n_mels, frames, 1) -> (n, genres)."""
+        return softmax(self.window_logits(windows, encoded) / self.card.temperature)
+
+    def window_logits(self, windows: NDArray[np.float32], encoded: Encoded | None = None) -> NDArray[np.float32]:
+        """Return the graph's output for each window, shape (n, n_mels, frames, 1) -> (n, genres)."""
+        logits = []
+        for first in range(0, len(windows), _WINDOWS_PER_RUN):
+            batch = slice(first, first + _WINDOWS_PER_RUN)
+            inputs = {name: INPUTS[name](windows[batch]) for name in self._inputs if name in INPUTS}
+            if encoded:
+                inputs |= {name: getattr(encoded, name)[batch] for name in self._inputs if name in ENCODED_INPUTS}
+            logits.append(self._session.run([OUTPUT], inputs)[0])
         return np.concatenate(logits)
 
-    def _sure(self, index: int, confidence: float) -> str | None:
+    def _sure(self, index: int | np.intp, confidence: float) -> str | None:
         return self.card.genres[index] if confidence >= self.card.not_sure_below else None
+
+
+def _tags(names: Sequence[str], encoded: Encoded, weights: NDArray[np.float32]) -> dict[str, float]:
+    """Return the most probable tags of a song, the most probable first; none for silence."""
+    if not weights.any():
+        return {}
+    by_window = 1 / (1 + np.exp(-encoded.tag_logits.astype(np.float64)))
+    by_tag = np.average(by_window, axis=0, weights=weights)
+    order = np.argsort(-by_tag, kind="stable")[:_MAX_TAGS]
+    return {names[index]: float(by_tag[index]) for index in order if by_tag[index] >= _MIN_TAG_PROBABILITY}
+
+
+def band_limits(bandwidth: Bandwidth, n: int) -> NDArray[np.float32]:
+    """Return the input of that name for n windows of a song, shape (n, 2)."""
+    limits = np.array([bandwidth.lows_missing, bandwidth.highs_missing], np.float32)
+    return np.broadcast_to(limits, (n, 2))
 
 
 def softmax(logits: NDArray[np.floating]) -> NDArray[np.float64]:

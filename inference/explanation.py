@@ -1,7 +1,8 @@
 """Which parts of a song speak for its genre: occlusion (Zeiler and Fergus, 2014, arXiv 1311.2901).
 
-A part of a window is made as loud as the window is in the mean, without any shape, and the model is asked again: the
-more the genre's probability falls, the more that part spoke for it.
+A part of a window is made as loud as the window is in the mean, without any shape, and the model predicts again: the
+more the genre's probability falls, the more that part spoke for it. The same part of the patches is left without shape
+for a model with an encoder.
 """
 
 from dataclasses import dataclass
@@ -9,19 +10,26 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from features.mel import mel_frequencies
+from features.patches import patch_starts
+from features.settings import MelSettings
 from features.windows import SongWindows
-from inference.classifier import GenreClassifier
+from inference.classifier import Encoded, GenreClassifier
+from inference.encoder import TagEncoder
 from inference.prediction import Prediction
 
-# Parts of a window: always so many in frequency, and in time as many as the whole song's questions allow.
+# Parts of a window: always so many in frequency, and in time as many as the questions allow.
 BANDS = 8
-_MOST_STEPS = 8
-_MOST_QUESTIONS = 1024
+_MAX_STEPS = 8
+_MAX_QUESTIONS = 1024
+# An encoder takes a hundred times as long.
+_MAX_ENCODED_STEPS = 4
+_MAX_ENCODED_QUESTIONS = 128
 
 
 @dataclass(frozen=True)
 class Explanation:
-    """A prediction, and what of each window speaks for its most probable genre.
+    """A prediction, and the parts of each window that speak for its most probable genre.
 
     `genre` is that genre, also where the model is not sure. `weights` are by how much its probability falls without a
     part, float32 of shape (windows, bands, steps), lowest band first; below 0, the part speaks against it.
@@ -33,16 +41,24 @@ class Explanation:
 
 
 def explain(classifier: GenreClassifier, song: SongWindows) -> Explanation:
-    """Return what speaks for the genre of a song, whose windows must have been made with the card's own `mel`."""
+    """Return the explanation of a song, whose features must have been computed with the card's own settings."""
     prediction = classifier.predict(song)
     genre = next(iter(prediction.probabilities))
     number = classifier.card.genres.index(genre)
-    steps = int(np.clip(_MOST_QUESTIONS // (BANDS * len(song.windows)), 1, _MOST_STEPS))
-    whole = classifier.window_probabilities(song.windows)[:, number]
+    questions, most = _MAX_QUESTIONS, _MAX_STEPS
+    if classifier.encoder:
+        questions, most = _MAX_ENCODED_QUESTIONS, _MAX_ENCODED_STEPS
+    steps = int(np.clip(questions // (BANDS * len(song.windows)), 1, most))
+    encoded = classifier.encode(song)
+    whole = classifier.window_probabilities(song.windows, encoded)[:, number]
     weights = np.empty((len(song.windows), BANDS, steps), np.float32)
-    for window, probability, found in zip(song.windows, whole, weights, strict=True):
-        without = classifier.window_probabilities(_occluded(window, steps))[:, number]
-        found[:] = probability - without.reshape(BANDS, steps)
+    for index, (window, probability) in enumerate(zip(song.windows, whole, strict=True)):
+        without = None
+        if encoded and classifier.encoder:
+            logits = _tags_without(classifier.encoder, song, classifier.card.mel, index, steps)
+            without = Encoded(logits, np.repeat(encoded.band_limits[index : index + 1], len(logits), axis=0))
+        probabilities = classifier.window_probabilities(_occluded(window, steps), without)[:, number]
+        weights[index] = probability - probabilities.reshape(BANDS, steps)
     return Explanation(prediction, genre, weights)
 
 
@@ -54,6 +70,40 @@ def _occluded(window: NDArray[np.float32], steps: int) -> NDArray[np.float32]:
         band, step = divmod(place, steps)
         copy[_part(band, BANDS, n_mels), _part(step, steps, frames)] = window.mean()
     return copies
+
+
+def _tags_without(
+    encoder: TagEncoder, song: SongWindows, mel: MelSettings, index: int, steps: int
+) -> NDArray[np.float32]:
+    """Return the logits of the tags for the copies of a window that `_occluded` makes, shape (bands * steps, tags).
+
+    Only patches that hold a part are encoded again.
+    """
+    settings = encoder.card.patches
+    patches = np.asarray(song.patches)[index].astype(np.float32)
+    whole = encoder.tag_logits(patches, song.bandwidth)
+    seconds = patch_starts(np.zeros(1), mel.window_seconds, settings)[0]
+    frame_seconds = settings.patch_seconds / settings.patch_frames
+    frame_times = seconds[:, None] + frame_seconds * np.arange(settings.patch_frames)
+    # Of each patch's frame and band, the part of the window that it lies in.
+    frame_steps = np.clip((frame_times / mel.window_seconds * steps).astype(int), 0, steps - 1)
+    own_band = np.searchsorted(mel_frequencies(mel), mel_frequencies(settings.mel))
+    band_parts = np.clip(own_band * BANDS // mel.n_mels, 0, BANDS - 1)
+    rows, copies = [], []
+    for place in range(BANDS * steps):
+        band, step = divmod(place, steps)
+        for number, patch in enumerate(patches):
+            hidden = np.ix_(frame_steps[number] == step, band_parts == band)
+            if patch[hidden].size:
+                copy = patch.copy()
+                copy[hidden] = patch.mean()
+                rows.append((place, number))
+                copies.append(copy)
+    logits = np.repeat(whole[None], BANDS * steps, axis=0)
+    if copies:
+        places, numbers = np.array(rows).T
+        logits[places, numbers] = encoder.tag_logits(np.stack(copies), song.bandwidth)
+    return np.asarray(logits.mean(axis=1))
 
 
 def _part(number: int, parts: int, length: int) -> slice:

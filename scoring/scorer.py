@@ -38,8 +38,13 @@ _KINDS = {
 
 
 def settings_hash(card: ModelCard) -> str:
-    """Return the hash of all that an answer depends on beside the file: weights, features, temperature, threshold."""
-    facts = (card.name, card.version, card.weights_sha256, asdict(card.mel), card.temperature, card.not_sure_below)
+    """Return the hash of all that a prediction depends on beside the file: weights, features, temperature, threshold.
+
+    Weights include the encoder's.
+    """
+    facts = [card.name, card.version, card.weights_sha256, asdict(card.mel), card.temperature, card.not_sure_below]
+    if card.encoder:
+        facts += [card.encoder.weights_sha256, asdict(card.encoder.patches)]
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
 
 

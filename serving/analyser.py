@@ -8,8 +8,9 @@ import aiohttp
 import anyio.to_thread
 
 from features.audio import UnreadableAudio
-from features.settings import MelSettings
-from features.windows import SongWindows, TooLong, song_windows
+from features.clips import TooLong
+from features.settings import MelSettings, PatchSettings
+from features.windows import SongWindows, song_windows
 from inference.bundle import list_cards, load_bundle
 from inference.card import ModelCard
 from inference.classifier import GenreClassifier
@@ -37,9 +38,10 @@ class Analyser:
 
     async def windows(self, audio: bytes, card: ModelCard) -> SongWindows:
         """Return a song's windows; raise Refusal if it has none, or nobody answers."""
+        patches = card.encoder.patches if card.encoder else None
         if self._ask is None:
-            return await anyio.to_thread.run_sync(_windows, audio, card.mel)
-        question = hop.question(audio, card.mel)
+            return await anyio.to_thread.run_sync(_windows, audio, card.mel, patches)
+        question = hop.question(audio, card.mel, patches)
         for _ in range(2):
             try:
                 return hop.read_answer(await self._ask(question))
@@ -67,9 +69,9 @@ def answer_question(question: bytes) -> bytes:
         return hop.answer(problem)
 
 
-def _windows(audio: bytes, mel: MelSettings) -> SongWindows:
+def _windows(audio: bytes, mel: MelSettings, patches: PatchSettings | None) -> SongWindows:
     try:
-        return song_windows(audio, mel, SETTINGS.song_seconds)
+        return song_windows(audio, mel, SETTINGS.song_seconds, patches)
     except UnreadableAudio as error:
         raise Refusal(400, str(error), "unreadable audio") from error
     except TooLong as error:

@@ -4,45 +4,55 @@ BentoML's own ways are JSON, in which a song grows sixfold, and pickle, which it
 """
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 
-from features.settings import MelSettings
+from features.bandwidth import Bandwidth
+from features.settings import MelSettings, PatchSettings
 from features.windows import SongWindows
 from serving.errors import Refusal
 
 _HEAD_LENGTH_BYTES = 4
 
 
-def question(audio: bytes, mel: MelSettings) -> bytes:
-    """Return the message that asks for a song's windows."""
-    return _joined(asdict(mel), audio)
+def question(audio: bytes, mel: MelSettings, patches: PatchSettings | None) -> bytes:
+    """Return the message that asks for a song's windows, and for patches if there are settings of them."""
+    return _joined({"mel": asdict(mel), "patches": asdict(patches) if patches else None}, audio)
 
 
-def read_question(message: bytes) -> tuple[bytes, MelSettings]:
-    """Return what `question` was given."""
+def read_question(message: bytes) -> tuple[bytes, MelSettings, PatchSettings | None]:
+    """Return the arguments of `question`."""
     head, body = _parted(message)
-    return bytes(body), MelSettings(**head)
+    patches = PatchSettings(**head["patches"]) if head["patches"] else None
+    return bytes(body), MelSettings(**head["mel"]), patches
 
 
 def answer(song: SongWindows | Refusal) -> bytes:
-    """Return the message that tells a song's windows, or why there are none."""
+    """Return the message that holds a song's windows, or says why there are none."""
     if isinstance(song, Refusal):
         return _joined({"status": song.status, "message": str(song), "reason": song.reason}, b"")
-    rest = vars(song) | {"windows": song.windows.shape, "start_seconds": song.start_seconds.tolist()}
-    return _joined(rest, song.windows.tobytes())
+    arrays = {name: value for name, value in vars(song).items() if isinstance(value, np.ndarray)}
+    rest = {name: value for name, value in vars(song).items() if name not in arrays}
+    rest["bandwidth"] = [song.bandwidth.low_hz, song.bandwidth.high_hz]
+    rest["arrays"] = {name: [array.dtype.str, array.shape] for name, array in arrays.items()}
+    return _joined(rest, b"".join(array.tobytes() for array in arrays.values()))
 
 
 def read_answer(message: bytes) -> SongWindows:
-    """Return what `answer` was given; raise it if it is a Refusal."""
+    """Return the argument of `answer`; raise it if it is a Refusal."""
     head, body = _parted(message)
     if "reason" in head:
         raise Refusal(**head)
-    windows = np.frombuffer(body, np.float32).reshape(head["windows"])
-    return SongWindows(**head | {"windows": windows, "start_seconds": np.array(head["start_seconds"])})
+    arrays, begin = {}, 0
+    for name, (dtype, shape) in head.pop("arrays").items():
+        count = math.prod(shape)
+        arrays[name] = np.frombuffer(body, dtype, count, begin).reshape(shape)
+        begin += arrays[name].nbytes
+    return SongWindows(**head | arrays | {"bandwidth": Bandwidth(*head["bandwidth"])})
 
 
 def _joined(head: Mapping[str, Any], body: bytes) -> bytes:

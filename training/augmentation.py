@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from features.audio import UnreadableAudio, load_audio
+from features.clips import scale_clip
 from features.mel import log_mel
 from features.settings import MelSettings
-from features.windows import scale_clip
 from training.tracks import CACHE, BadData, Track, cached_clips, file_version, start_workers
 
 LARGEST_SHIFT_SEMITONES = 2.0

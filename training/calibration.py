@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 from tqdm import tqdm
 
-from inference.bundle import Bundle
+from inference.card import ModelCard
 from inference.classifier import GenreClassifier, softmax
-from training.tracks import Track
+from training.tags import encoded_windows
+from training.tracks import BadData, Track
 
 # Of the right answers on validation tracks, the share that is given.
 RIGHT_KEPT = 0.95
@@ -61,21 +62,32 @@ class Coverage:
     right_kept: float
 
 
-def calibrate(bundle: Bundle, tracks: Sequence[Track]) -> Bundle:
-    """Return a bundle with the temperature and the threshold on its card that fit its answers for validation tracks."""
-    logits = track_logits(GenreClassifier(bundle), tracks)
-    truth = [bundle.card.genres.index(track.genre) for track in tracks]
+def calibrate(card: ModelCard, logits: Sequence[Floats], truth: Sequence[int]) -> ModelCard:
+    """Return a card with the temperature and the threshold that fit the logits of tracks it has not learned from.
+
+    `logits` are of each track's windows, shape (windows, genres), and `truth` are the numbers of the true genres.
+    """
     temperature = fit_temperature(logits, truth)
     probabilities = track_probabilities(logits, temperature)
     threshold = choose_threshold(probabilities.max(axis=1), probabilities.argmax(axis=1) == truth)
-    return replace(bundle, card=replace(bundle.card, temperature=temperature, not_sure_below=threshold))
+    return replace(card, temperature=temperature, not_sure_below=threshold)
+
+
+def true_genres(card: ModelCard, tracks: Sequence[Track]) -> list[int]:
+    """Return the numbers of the tracks' genres; raise BadData for a genre that the model does not have."""
+    if unknown := sorted({track.genre for track in tracks} - set(card.genres)):
+        raise BadData(f"{card.name} knows no genre {', '.join(unknown)}; it knows {', '.join(card.genres)}.")
+    return [card.genres.index(track.genre) for track in tracks]
 
 
 def track_logits(classifier: GenreClassifier, tracks: Sequence[Track]) -> list[NDArray[np.float32]]:
     """Return the logits of each track's windows, shape (windows, genres)."""
+    settings, encoder = classifier.card.mel, classifier.card.encoder
     return [
-        classifier.window_logits(track.windows(classifier.card.mel))
-        for track in tqdm(tracks, f"asking {classifier.card.name}", unit="track")
+        classifier.window_logits(
+            track.windows(settings), encoded_windows(track, settings, encoder.patches) if encoder else None
+        )
+        for track in tqdm(tracks, f"predicting with {classifier.card.name}", unit="track")
     ]
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.metrics import confusion_matrix
 
-from inference.card import Scores
+from inference.card import ModelCard, Scores
 from inference.classifier import GenreClassifier
 from training.calibration import (
     THRESHOLDS,
@@ -17,8 +17,9 @@ from training.calibration import (
     reliability,
     track_logits,
     track_probabilities,
+    true_genres,
 )
-from training.tracks import BadData, Track
+from training.tracks import Track
 
 _RESAMPLINGS = 2000
 
@@ -70,23 +71,24 @@ class Evaluation:
 
 
 def evaluate(classifier: GenreClassifier, tracks: Sequence[Track]) -> Evaluation:
-    """Return how well a loaded bundle answers for tracks: the mean over a track's windows, as it is served.
+    """Return how well a loaded bundle predicts tracks: the mean over a track's windows, as it is served.
 
     Raises BadData for a track of a genre that the bundle does not have.
     """
-    genres = classifier.card.genres
-    if unknown := sorted({track.genre for track in tracks} - set(genres)):
-        raise BadData(f"{classifier.card.name} knows no genre {', '.join(unknown)}; it knows {', '.join(genres)}.")
-    logits = track_logits(classifier, tracks)
-    truth = [genres.index(track.genre) for track in tracks]
+    truth = true_genres(classifier.card, tracks)
+    return evaluate_logits(classifier.card, track_logits(classifier, tracks), truth)
+
+
+def evaluate_logits(card: ModelCard, logits: Sequence[NDArray[np.floating]], truth: Sequence[int]) -> Evaluation:
+    """Return how well the logits of tracks, each (windows, genres), fit their true genres, given by number."""
     before = track_probabilities(logits, 1.0)
-    probabilities = track_probabilities(logits, classifier.card.temperature)
+    probabilities = track_probabilities(logits, card.temperature)
     confidence, answers = probabilities.max(axis=1), probabilities.argmax(axis=1)
     return replace(
-        compare(genres, truth, answers),
+        compare(card.genres, truth, answers),
         calibration=reliability(confidence, answers == truth),
         calibration_before=reliability(before.max(axis=1), before.argmax(axis=1) == truth),
-        served=coverage(confidence, answers == truth, classifier.card.not_sure_below),
+        served=coverage(confidence, answers == truth, card.not_sure_below),
         coverage=[coverage(confidence, answers == truth, step) for step in THRESHOLDS if step <= confidence.max()],
     )
 

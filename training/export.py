@@ -37,6 +37,27 @@ def parse_graph(text: str, tables: Mapping[str, NDArray[np.generic] | np.floatin
     return bytes(model.SerializeToString())
 
 
+def append_graph(weights: bytes, tail: bytes, joint: str) -> bytes:
+    """Return a graph whose output goes into a tail, as the tail's input `joint`, and whose output is the tail's.
+
+    Further inputs of the tail become inputs of the whole, once. Apart from inputs, names must differ.
+    """
+    model, end = onnx.load_from_string(weights), onnx.load_from_string(tail)
+    graph = model.graph
+    (output,) = graph.output
+    for node in graph.node:
+        node.input[:] = [joint if name == output.name else name for name in node.input]
+        node.output[:] = [joint if name == output.name else name for name in node.output]
+    known = {graph_input.name for graph_input in graph.input} | {joint}
+    graph.input.extend(graph_input for graph_input in end.graph.input if graph_input.name not in known)
+    graph.node.extend(end.graph.node)
+    graph.initializer.extend(end.graph.initializer)
+    del graph.output[:]
+    graph.output.extend(end.graph.output)
+    onnx.checker.check_model(model, full_check=True)
+    return bytes(model.SerializeToString())
+
+
 def check_agreement(
     weights: bytes,
     inputs: Inputs,

@@ -14,24 +14,31 @@ from time import monotonic
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from tqdm import tqdm
 
 from features.settings import MelSettings
-from inference.bundle import Bundle, load_bundle, save_bundle
+from inference.bundle import MODELS, Bundle, load_bundle, load_encoder, save_bundle
 from inference.card import ModelCard, Training
 from inference.classifier import GenreClassifier
+from inference.encoder import TagEncoder
 from training.audit import drop_duplicates, find_duplicates
-from training.calibration import calibrate
+from training.calibration import calibrate, track_logits, true_genres
 from training.classical import train_knn, train_logistic, train_svm
 from training.datasets import DATASETS, Dataset
-from training.evaluation import Evaluation, evaluate
+from training.evaluation import Evaluation, evaluate, evaluate_logits
 from training.export import count_parameters
 from training.gate import add_gate
+from training.msd_musicnn import NAME as ENCODER
 from training.non_music_corpus import share_not_sure
-from training.splits import LEAKY, SIDES, Split, make_splits, require_enough
-from training.tracks import CACHE, BadData
+from training.splits import LEAKY, SIDES, Split, artist_folds, make_splits, require_enough
+from training.tags import with_tags
+from training.tracks import CACHE, BadData, Track
 
 MODEL_VERSION = "1.0.0"
+# Folds of the training tracks where there is no validation track to calibrate by.
+_FOLDS = 3
+VALID, CROSS_VALIDATED = "valid", "cross-validation"
 LIBRARIES = ("numpy", "scipy", "onnx", "scikit-learn", "keras", "tf2onnx")
 
 
@@ -64,19 +71,21 @@ class Kind:
     """A kind of model: what its bundles' cards say of it, and how one is trained.
 
     `train` takes a split, the genres, the settings, a seed and a folder to keep what an interrupted call goes on from.
-    `seeded` says whether another seed gives another model.
+    `seeded` says whether another seed gives another model, `encoded` whether it learns from the tags of an encoder.
     """
 
     description: str
     train: Train
     seeded: bool = False
+    encoded: bool = False
 
 
 @dataclass(frozen=True)
 class Run:
     """One model trained on one split: its bundle, and how it does on either side after it was saved and loaded.
 
-    `non_music_not_sure` is the share of the corpus of generated files that it gives no genre.
+    Without a validation track, `valid` is of the training tracks, by cross-validation. `non_music_not_sure` is the
+    share of the corpus of generated files that it gives no genre.
     """
 
     bundle: Bundle
@@ -124,11 +133,17 @@ def _train_network(
     return Trained(network_to_onnx(learned.network, held_out), learned.curves)
 
 
-def _train_best(split: Split, genres: Sequence[str], settings: MelSettings, seed: int) -> bytes:
+def _train_perceptron(split: Split, genres: Sequence[str], settings: MelSettings, seed: int) -> bytes:
     # TensorFlow takes seconds to load.
     from training.perceptron import train_perceptron
 
     return train_perceptron(split, genres, settings, seed)
+
+
+def _train_blend(split: Split, genres: Sequence[str], settings: MelSettings, seed: int) -> bytes:
+    from training.blend import train_blend
+
+    return train_blend(split, genres, settings, seed)
 
 
 KINDS = {
@@ -147,10 +162,17 @@ KINDS = {
         partial(_train_network, "cnn-bilstm"),
         seeded=True,
     ),
-    "best": Kind(
+    "fast": Kind(
         "Perceptron with a hidden layer on statistics and modulations of each window, learned from augmented windows.",
-        _classical(_train_best),
+        _classical(_train_perceptron),
         seeded=True,
+    ),
+    "best": Kind(
+        "Logistic regression on the tags that the pretrained network MSD_musicnn hears, blended with a perceptron on "
+        "statistics and modulations of each window.",
+        _classical(_train_blend),
+        seeded=True,
+        encoded=True,
     ),
 }
 
@@ -166,17 +188,26 @@ def fit(dataset_name: str, model: str, protocol: str | None, data: Path, seed: i
     if protocol not in dataset.protocols:
         raise BadData(f"{dataset.title} has no split {protocol}. Choose one of: {', '.join(dataset.protocols)}.")
     tracks = dataset.read(data)
+    encoder = load_encoder(MODELS / ENCODER) if KINDS[model].encoded else None
+    if encoder:
+        tracks = with_tags(tracks, dataset.settings, TagEncoder(*encoder))
+        if not tracks:
+            raise BadData(f"A model of the kind {model} needs audio, or published tags, of the tracks. There is none.")
     duplicates = find_duplicates(tracks, dataset.settings.frame_seconds) if protocol not in LEAKY else []
     naming = ["--name", name] if name else []
     command = shlex.join(["python", "-m", "training", *fit_command(dataset_name, model, protocol, seed), *naming])
     runs = []
-    for split in make_splits(tracks, protocol, dataset.settings):
+    for split in make_splits(tracks, protocol, dataset.settings, sides=("train", "test") if encoder else SIDES):
         kept = drop_duplicates(split, duplicates)
         if dropped := len(split.train) + len(split.valid) - len(kept.train) - len(kept.valid):
             tqdm.write(f"{dropped} tracks left out, for a recording on another side is the same.")
-            require_enough(kept, {track.genre for track in tracks}, protocol)
+            require_enough(
+                kept, {track.genre for track in tracks}, protocol, sides=SIDES if kept.valid else ("train", "test")
+            )
         card = _card(name or f"{dataset_name}-{model}", model, dataset, protocol, kept, seed, f"{command} --data DATA")
-        runs.append(_run(model, kept, card, seed))
+        if encoder:
+            card = replace(card, encoder=encoder[0], licence=f"{card.licence} The encoder: {encoder[0].licence}")
+        runs.append(_run(model, kept, card, seed, encoder[1] if encoder else None))
     return runs
 
 
@@ -185,18 +216,47 @@ def fit_command(dataset: str, model: str, protocol: str, seed: int) -> list[str]
     return ["fit", "--dataset", dataset, "--model", model, "--protocol", protocol, "--seed", str(seed)]
 
 
-def _run(model: str, split: Split, card: ModelCard, seed: int) -> Run:
+def _run(model: str, split: Split, card: ModelCard, seed: int, encoder: bytes | None) -> Run:
     began = monotonic()
     folder = _kept(card, split)
-    trained = KINDS[model].train(split, card.genres, card.mel, seed, folder)
-    bundle = calibrate(Bundle(card, add_gate(trained.weights, split.train, card.mel)), split.valid)
+    trained, bundle = _train(model, split, card, seed, folder, encoder)
+    if split.valid:
+        held_out = track_logits(GenreClassifier(bundle), split.valid)
+        truth = true_genres(card, split.valid)
+    else:
+        held_out, truth = _cross_validated(model, split.train, card, seed, folder, encoder)
+    bundle = replace(bundle, card=calibrate(card, held_out, truth))
     with tempfile.TemporaryDirectory() as unscored:
         reloaded = GenreClassifier(load_bundle(save_bundle(bundle, Path(unscored))))
-    valid, test = evaluate(reloaded, split.valid), evaluate(reloaded, split.test)
-    card = replace(bundle.card, scores={"valid": valid.scores(), "test": test.scores()})
+    valid = evaluate(reloaded, split.valid) if split.valid else evaluate_logits(bundle.card, held_out, truth)
+    test = evaluate(reloaded, split.test)
+    scores = {VALID if split.valid else CROSS_VALIDATED: valid.scores(), "test": test.scores()}
+    bundle = replace(bundle, card=replace(bundle.card, scores=scores))
     seconds = round(monotonic() - began, 1)
     shutil.rmtree(folder)
-    return Run(replace(bundle, card=card), valid, test, share_not_sure(reloaded), trained.curves, seconds)
+    return Run(bundle, valid, test, share_not_sure(reloaded), trained.curves, seconds)
+
+
+def _train(
+    model: str, split: Split, card: ModelCard, seed: int, folder: Path, encoder: bytes | None
+) -> tuple[Trained, Bundle]:
+    """Return a model that learned from the training tracks, and its bundle, with the gate but not calibrated."""
+    trained = KINDS[model].train(split, card.genres, card.mel, seed, folder)
+    tag_encoder = TagEncoder(card.encoder, encoder) if card.encoder and encoder else None
+    return trained, Bundle(card, add_gate(trained.weights, split.train, card.mel, tag_encoder), encoder)
+
+
+def _cross_validated(
+    model: str, tracks: Sequence[Track], card: ModelCard, seed: int, folder: Path, encoder: bytes | None
+) -> tuple[list[NDArray[np.float32]], list[int]]:
+    """Return the logits of the tracks' windows by models that learned from other artists, and the true genres."""
+    logits: list[NDArray[np.float32]] = []
+    tested: list[Track] = []
+    for train, test in artist_folds(tracks, _FOLDS):
+        _, bundle = _train(model, Split(train, [], test), card, seed, folder, encoder)
+        logits += track_logits(GenreClassifier(bundle), test)
+        tested += test
+    return logits, true_genres(card, tested)
 
 
 def _kept(card: ModelCard, split: Split) -> Path:

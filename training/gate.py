@@ -5,41 +5,125 @@ P(genre | window) = P(music | window) · P(genre | window, music) + (1 - P(music
 P(music | window) is a logistic regression on `mel_statistics`, standardised over songs, and on their absolute values:
 how far out a statistic lies tells more than on which side. It learns from the songs and from generated sounds (outlier
 exposure, see `training/non_music.py`). Which genre is the most probable, the gate does not change.
+
+For a model with an encoder, it is the product of two: the second learns from the tags' logits in the same way. Of a
+recording that lacks high or low frequencies, the tags alone decide; and one that lacks low ones is never quite sure.
 """
 
+import io
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import onnx
 import onnx.utils
+import soundfile
 from numpy.typing import NDArray
-from onnx import TensorProto, helper
+from onnx import helper
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
+from tqdm import tqdm
 
 from features.settings import MelSettings
 from features.statistics import mel_statistics
-from features.windows import cut_windows
+from features.windows import SongWindows, cut_windows, song_windows
 from inference.classifier import OUTPUT
-from training.non_music import non_music_clips
+from inference.encoder import TagEncoder
+from training.export import append_graph, parse_graph
+from training.non_music import high_voices, non_music_clips, non_music_sounds
+from training.tags import encoded_windows
 from training.tracks import Track
 
-_INPUT = "mel_statistics"
 _GENRE_LOGITS = "genre_logits"
 # Chosen by GTZAN's fault-filtered validation songs, and by kinds of generated sound held out in turn.
 _NON_MUSIC_CLIPS = 400
 _C = 0.01
+# Chosen by cross-validation over GTZAN's fault-filtered training songs.
+_HIGH_VOICES = 120
+_TAG_C = 0.3
+# The most that P(music) is without the lowest frequencies: beneath the confidence from which tags are written.
+_MOST_WITHOUT_LOWS = 0.6
+
+_ONE_GATE = """
+    {gate}_centred = Sub ({taken}, {gate}_means)
+    {gate}_standardised = Div ({gate}_centred, {gate}_spreads)
+    {gate}_absolute = Abs ({gate}_standardised)
+    {gate}_numbers = Concat <axis = 1> ({gate}_standardised, {gate}_absolute)
+    {gate}_logit = Gemm ({gate}_numbers, {gate}_weights, {gate}_bias)
+    {gate}_music = Sigmoid ({gate}_logit)
+"""
+_MIX = """
+    gate_other = Sub (gate_one, gate_music)
+    gate_genre_if_music = Softmax <axis = 1> (genre_logits)
+    gate_genre_and_music = Mul (gate_genre_if_music, gate_music)
+    gate_share = Div (gate_other, gate_genres)
+    gate_probabilities = Add (gate_genre_and_music, gate_share)
+    gate_positive = Max (gate_probabilities, gate_least)
+    logits = Log (gate_positive)
+"""
 # Of a probability, so that it has a logarithm.
 _LEAST = 1e-7
 
 
-def add_gate(weights: bytes, tracks: Sequence[Track], settings: MelSettings) -> bytes:
-    """Return a bundle's graph with the gate in it, which learns from the tracks; it also takes "mel_statistics"."""
+@dataclass(frozen=True)
+class _Gate:
+    """What standardises numbers (k,), (k,), and what weighs them and their absolute values (2k, 1), (1,)."""
+
+    means: NDArray[np.floating]
+    spreads: NDArray[np.floating]
+    weights: NDArray[np.floating]
+    bias: NDArray[np.floating]
+
+    def tables(self, name: str) -> dict[str, NDArray[np.floating]]:
+        """Return the tables of the gate of that name in a graph."""
+        return {f"{name}_{part}": value for part, value in vars(self).items()}
+
+
+def add_gate(
+    weights: bytes, tracks: Sequence[Track], settings: MelSettings, encoder: TagEncoder | None = None
+) -> bytes:
+    """Return a bundle's graph with the gate behind it, which learns from the tracks; it also takes "mel_statistics".
+
+    With an encoder, the tracks must have tags, and the graph takes "tag_logits" and "band_limits", too.
+    """
     songs = mel_statistics(np.concatenate([track.windows(settings) for track in tracks]))
-    clips = non_music_clips(settings, _NON_MUSIC_CLIPS, seed=0)
-    others = mel_statistics(np.concatenate([cut_windows(clip, settings) for clip in clips]))
-    return _with_gate(weights, *_fit(songs, others))
+    (logits,) = onnx.load_from_string(weights).graph.output
+    n_genres = logits.type.tensor_type.shape.dim[1].dim_value
+    tables = {"gate_one": np.array(1.0), "gate_genres": np.array(float(n_genres)), "gate_least": np.array(_LEAST)}
+    sizes = {"statistics": songs.shape[1], "genres": n_genres}
+    if encoder is None:
+        clips = non_music_clips(settings, _NON_MUSIC_CLIPS, seed=0)
+        others = mel_statistics(np.concatenate([cut_windows(clip, settings) for clip in clips]))
+        tables |= _fit(songs, others, _C).tables("gate")
+        text = _text("", _ONE_GATE.format(gate="gate", taken="mel_statistics"))
+    else:
+        sounds = _sounds(settings, encoder)
+        others = mel_statistics(np.concatenate([sound.windows for sound in sounds]))
+        encoded = np.concatenate([encoded_windows(t, settings, encoder.card.patches).tag_logits for t in tracks])
+        tables |= _fit(songs, others, _C).tables("own_gate")
+        tables |= _fit(encoded, _tags(sounds, encoder), _TAG_C).tables("tag_gate")
+        tables |= {
+            "gate_last_axis": np.array([1]),
+            "gate_lost_without_lows": np.array(1 - _MOST_WITHOUT_LOWS),
+            "gate_first": np.array([0]),
+        }
+        sizes["tags"] = encoded.shape[1]
+        text = _text(
+            ", float[n, {tags}] tag_logits, float[n, 2] band_limits",
+            _ONE_GATE.format(gate="own_gate", taken="mel_statistics"),
+            _ONE_GATE.format(gate="tag_gate", taken="tag_logits"),
+            """
+            gate_limited = ReduceMax (band_limits, gate_last_axis)
+            gate_own = Max (own_gate_music, gate_limited)
+            gate_both = Mul (tag_gate_music, gate_own)
+            gate_lows_missing = Gather <axis = 1> (band_limits, gate_first)
+            gate_lost = Mul (gate_lows_missing, gate_lost_without_lows)
+            gate_kept = Sub (gate_one, gate_lost)
+            gate_music = Mul (gate_both, gate_kept)
+            """,
+        )
+    return append_graph(weights, parse_graph(text, tables, **sizes), _GENRE_LOGITS)
 
 
 def before_gate(weights: bytes, inputs: Sequence[str]) -> bytes:
@@ -53,69 +137,39 @@ def before_gate(weights: bytes, inputs: Sequence[str]) -> bytes:
     return bytes(extracted.SerializeToString())
 
 
-def _fit(songs: NDArray[np.float32], others: NDArray[np.float32]) -> tuple[NDArray[np.floating], ...]:
-    """Return what standardises statistics (k,), (k,), and what weighs them and their absolute values (2k, 1), (1,)."""
+def _text(further_inputs: str, *steps: str) -> str:
+    """Return the text of a gate, of steps that give "gate_music"."""
+    inputs = f"float[n, {{genres}}] genre_logits, float[n, {{statistics}}] mel_statistics{further_inputs}"
+    return f"model ({inputs}) => (float[n, {{genres}}] logits) {{{{{''.join(steps)}{_MIX}}}}}"
+
+
+def _fit(songs: NDArray[np.float32], others: NDArray[np.float32], c: float) -> _Gate:
+    """Return the gate between numbers of songs and of other sounds, (n, k) and (m, k)."""
     standardise = StandardScaler().fit(songs)
     regression = make_pipeline(
         FunctionTransformer(lambda values: np.concatenate([values, np.abs(values)], axis=1)),
         StandardScaler(),
-        LogisticRegression(C=_C, class_weight="balanced", max_iter=2000),
+        LogisticRegression(C=c, class_weight="balanced", max_iter=2000),
     )
-    statistics = standardise.transform(np.concatenate([songs, others]))
-    regression.fit(statistics, np.repeat([1, 0], [len(songs), len(others)]))
+    numbers = standardise.transform(np.concatenate([songs, others]))
+    regression.fit(numbers, np.repeat([1, 0], [len(songs), len(others)]))
     _, scaler, logistic = (step for _, step in regression.steps)
     weights = logistic.coef_[0] / scaler.scale_
     bias = logistic.intercept_ - weights @ scaler.mean_
-    return standardise.mean_, standardise.scale_, weights[:, None], bias
+    return _Gate(standardise.mean_, standardise.scale_, weights[:, None], bias)
 
 
-def _with_gate(
-    model_bytes: bytes,
-    means: NDArray[np.floating],
-    spreads: NDArray[np.floating],
-    weights: NDArray[np.floating],
-    bias: NDArray[np.floating],
-) -> bytes:
-    model = onnx.load_from_string(model_bytes)
-    graph = model.graph
-    (logits,) = graph.output
-    for node in graph.node:
-        node.output[:] = [_GENRE_LOGITS if name == OUTPUT else name for name in node.output]
-        node.input[:] = [_GENRE_LOGITS if name == OUTPUT else name for name in node.input]
-    if _INPUT not in [graph_input.name for graph_input in graph.input]:
-        graph.input.append(helper.make_tensor_value_info(_INPUT, TensorProto.FLOAT, ["n", len(means)]))
-    n_genres = logits.type.tensor_type.shape.dim[1].dim_value
-    constants = {
-        "gate_means": means,
-        "gate_spreads": spreads,
-        "gate_weights": weights,
-        "gate_bias": bias,
-        "gate_genres": np.asarray(n_genres),
-        "gate_least": np.asarray(_LEAST),
-    }
-    for name, value in constants.items():
-        graph.initializer.append(onnx.numpy_helper.from_array(value.astype(np.float32), name))
-    steps = [
-        ("Sub", [_INPUT, "gate_means"], "gate_centred"),
-        ("Div", ["gate_centred", "gate_spreads"], "gate_standardised"),
-        ("Abs", ["gate_standardised"], "gate_absolute"),
-        ("Concat", ["gate_standardised", "gate_absolute"], "gate_statistics"),
-        ("Gemm", ["gate_statistics", "gate_weights", "gate_bias"], "gate_logit"),
-        ("Sigmoid", ["gate_logit"], "gate_music"),
-        ("Softmax", [_GENRE_LOGITS], "gate_genre_if_music"),
-        ("Mul", ["gate_genre_if_music", "gate_music"], "gate_genre_and_music"),
-        # 1 - sigmoid(x), without the loss of what is small.
-        ("Neg", ["gate_logit"], "gate_negated"),
-        ("Sigmoid", ["gate_negated"], "gate_other"),
-        ("Div", ["gate_other", "gate_genres"], "gate_share"),
-        ("Add", ["gate_genre_and_music", "gate_share"], "gate_probabilities"),
-        ("Max", ["gate_probabilities", "gate_least"], "gate_positive"),
-        ("Log", ["gate_positive"], OUTPUT),
-    ]
-    for operator, inputs, output in steps:
-        node = helper.make_node(operator, inputs, [output])
-        if operator in ("Concat", "Softmax"):
-            node.attribute.append(helper.make_attribute("axis", 1))
-        graph.node.append(node)
-    onnx.checker.check_model(model, full_check=True)
-    return bytes(model.SerializeToString())
+def _sounds(settings: MelSettings, encoder: TagEncoder) -> list[SongWindows]:
+    """Return sounds that are no music with their patches, through the same front end as songs."""
+    sounds = [*non_music_sounds(settings, _NON_MUSIC_CLIPS, seed=0), *high_voices(settings, _HIGH_VOICES, seed=7)]
+    songs = []
+    for sound in tqdm(sounds, "generating non-music", unit="sound"):
+        file = io.BytesIO()
+        soundfile.write(file, sound, settings.sample_rate_hz, format="WAV", subtype="FLOAT")
+        songs.append(song_windows(file.getvalue(), settings, patches=encoder.card.patches))
+    return songs
+
+
+def _tags(sounds: Sequence[SongWindows], encoder: TagEncoder) -> NDArray[np.float32]:
+    """Return the logits of the tags of all windows of sounds that are not silent, shape (n, tags)."""
+    return np.concatenate([encoder.window_logits(sound).mean(axis=1)[sound.weights > 0] for sound in sounds])

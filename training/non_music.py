@@ -6,7 +6,7 @@ not, also for kinds of sound it has not met. How well that worked is measured on
 `training/non_music_corpus.py`, which share no generator with these.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,9 +15,9 @@ from scipy.fft import irfft, next_fast_len, rfft, rfftfreq
 from scipy.signal import chirp, lfilter, sosfilt
 from tqdm import tqdm
 
+from features.clips import scale_clip
 from features.mel import log_mel
 from features.settings import MelSettings
-from features.windows import scale_clip
 from training.tracks import CACHE, cached_clips
 
 Sound = NDArray[np.float64]
@@ -40,29 +40,43 @@ _FORMANT_WIDTHS_HZ = (70, 100, 140)
 def non_music_clips(settings: MelSettings, number: int, seed: int) -> list[NDArray[np.float32]]:
     """Return clips of sounds that are no music, float32 of shape (n_mels, frames) in [0, 1], lowest band first.
 
-    Each is as long as one window or up to two, and never longer than a clip. The kinds take turns. The same arguments
-    give the same clips, which are kept in the cache.
+    The sounds are those of `non_music_sounds`. The clips are kept in the cache.
     """
     return cached_clips(
         CACHE / "non_music",
         [settings, number, seed, Path(__file__).read_bytes()],
         lambda: [
-            _clip(settings, index, np.random.default_rng([seed, index]))
-            for index in tqdm(range(number), "generating what is no music", unit="sound")
+            scale_clip(log_mel(sound, settings.sample_rate_hz, settings))
+            for sound in tqdm(non_music_sounds(settings, number, seed), "generating non-music", number, unit="sound")
         ],
     )
 
 
-def _clip(settings: MelSettings, index: int, rng: np.random.Generator) -> NDArray[np.float32]:
+def non_music_sounds(settings: MelSettings, number: int, seed: int) -> Iterator[NDArray[np.float32]]:
+    """Yield sounds that are no music, float32 of shape (samples,) at `settings.sample_rate_hz`.
+
+    Each is as long as one window or up to two, and never longer than a clip. The kinds take turns. The same arguments
+    give the same sounds.
+    """
+    for index in range(number):
+        yield _sound(settings, KINDS, index, np.random.default_rng([seed, index]))
+
+
+def high_voices(settings: MelSettings, number: int, seed: int) -> Iterator[NDArray[np.float32]]:
+    """Yield speech of high voices, such as women's and children's; otherwise as `non_music_sounds`."""
+    for index in range(number):
+        yield _sound(settings, (_high_speech,), index, np.random.default_rng([seed, index]))
+
+
+def _sound(settings: MelSettings, kinds: Sequence["Kind"], index: int, rng: np.random.Generator) -> NDArray[np.float32]:
     rate = settings.sample_rate_hz
     seconds = rng.uniform(settings.window_seconds, min(2 * settings.window_seconds, settings.clip_seconds))
     time = np.arange(round(seconds * rate)) / rate
-    sound = _normal(KINDS[index % len(KINDS)](time, rate, rng))
-    if rng.random() < 0.3:
-        sound += 10 ** rng.uniform(-3, 0) * _normal(KINDS[rng.integers(len(KINDS))](time, rate, rng))
+    sound = _normal(kinds[index % len(kinds)](time, rate, rng))
+    if len(kinds) > 1 and rng.random() < 0.3:
+        sound += 10 ** rng.uniform(-3, 0) * _normal(kinds[int(rng.integers(len(kinds)))](time, rate, rng))
     # As loud as recordings are, and in 16 bits as most are.
-    sound = np.round(sound * 10 ** rng.uniform(-2, -0.3) * 32_768) / 32_768
-    return scale_clip(log_mel(sound.astype(np.float32), rate, settings))
+    return (np.round(sound * 10 ** rng.uniform(-2, -0.3) * 32_768) / 32_768).astype(np.float32)
 
 
 def _normal(sound: Sound) -> Sound:
@@ -134,23 +148,43 @@ def _clicks(time: Sound, rate: int, rng: np.random.Generator) -> Sound:
 
 
 def _speech(time: Sound, rate: int, rng: np.random.Generator) -> Sound:
-    """Return syllables of one voice: pulses through three resonances, hisses, and pauses."""
+    """Return syllables of one voice, which is at most as high as most women's."""
     voice_hz, size, longest_seconds = rng.uniform(60, 300), rng.uniform(0.85, 1.3), rng.uniform(0.15, 0.4)
     pauses, voiced = rng.uniform(0.02, 0.2), rng.random() < 0.9
+    return _syllables(time, rate, rng, voice_hz * voiced, size, longest_seconds, pauses)
+
+
+def _high_speech(time: Sound, rate: int, rng: np.random.Generator) -> Sound:
+    """Return syllables of a high voice."""
+    voice_hz, size, longest_seconds = rng.uniform(140, 450), rng.uniform(1.0, 1.5), rng.uniform(0.12, 0.35)
+    return _syllables(time, rate, rng, voice_hz, size, longest_seconds, rng.uniform(0.02, 0.2))
+
+
+def _syllables(
+    time: Sound,
+    rate: int,
+    rng: np.random.Generator,
+    voice_hz: float,
+    size: float,
+    longest_seconds: float,
+    pauses: float,
+) -> Sound:
+    """Return syllables of one voice: pulses through three resonances, hisses, and pauses."""
     parts: list[Sound] = []
     samples = 0
     while samples < len(time):
         if rng.random() < pauses:
             part = np.zeros(round(rng.uniform(0.1, 0.9) * rate))
         else:
-            part = _vowel(voice_hz * voiced, size, rng.uniform(0.05, longest_seconds), rate, rng)
+            part = _vowel(voice_hz, size, rng.uniform(0.05, longest_seconds), rate, rng)
             part = np.concatenate([_hiss(rate, rng), part])
         parts.append(part)
         samples += len(part)
     return np.concatenate(parts)[: len(time)] + 10 ** rng.uniform(-5, -2) * rng.normal(size=len(time))
 
 
-KINDS: tuple[Callable[[Sound, int, np.random.Generator], Sound], ...] = (
+Kind = Callable[[Sound, int, np.random.Generator], Sound]
+KINDS: tuple[Kind, ...] = (
     _silence,
     _noise,
     _band_noise,

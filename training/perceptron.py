@@ -1,4 +1,4 @@
-"""The best model: a perceptron with one hidden layer on statistics and modulations, learned from augmented windows."""
+"""A fast model: a perceptron with one hidden layer on statistics and modulations, learned from augmented windows."""
 
 from collections.abc import Mapping, Sequence
 
@@ -87,7 +87,7 @@ def train_perceptron(split: Split, genres: Sequence[str], settings: MelSettings,
         keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=_LABEL_SMOOTHING),
     )
     network.fit(_Mixtures(points, targets, steps, random), verbose=2)
-    held_out = _inputs(np.concatenate([track.windows(settings) for track in split.valid]))
+    held_out = _inputs(np.concatenate([track.windows(settings) for track in split.valid or split.test]))
     weights = _graph(network, mean, deviation, {name: numbers.shape[1] for name, numbers in held_out.items()})
     points = np.clip((_joined(held_out) - mean) / deviation, -_MOST_DEVIATIONS, _MOST_DEVIATIONS)
     check_agreement(weights, held_out, softmax(network.predict(points, verbose=0)))

@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.model_selection import StratifiedGroupKFold, train_test_split
 
 from features.settings import MelSettings
+from training.tags import tags_between, window_seconds
 from training.tracks import BadData, Track
 
 TEST_SHARE = 0.2
@@ -36,21 +36,33 @@ class Split:
     test: list[Track]
 
 
-def make_splits(tracks: Sequence[Track], protocol: str, settings: MelSettings) -> list[Split]:
+def make_splits(
+    tracks: Sequence[Track], protocol: str, settings: MelSettings, sides: Sequence[str] = SIDES
+) -> list[Split]:
     """Return the splits of a protocol: one, or one a fold for cross-validation.
 
-    Raises BadData if the tracks do not have what the protocol needs, or if a genre lacks tracks on a side.
+    Raises BadData if the tracks do not have what the protocol needs, or if a genre lacks tracks on one of `sides`.
     """
     splits = PROTOCOLS[protocol](tracks, settings)
     genres = {track.genre for track in tracks}
     for split in splits:
-        require_enough(split, genres, protocol)
+        require_enough(split, genres, protocol, sides)
     return splits
 
 
-def require_enough(split: Split, genres: Iterable[str], protocol: str) -> None:
+def artist_folds(tracks: Sequence[Track], folds: int) -> list[tuple[list[Track], list[Track]]]:
+    """Return the tracks in two parts for each fold, the second part each track's once, no artist in both."""
+    genres, artists = [track.genre for track in tracks], _artists(tracks)
+    splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=_SEED)
+    return [
+        ([tracks[index] for index in rest], [tracks[index] for index in taken])
+        for rest, taken in splitter.split(np.zeros(len(tracks)), genres, artists)
+    ]
+
+
+def require_enough(split: Split, genres: Iterable[str], protocol: str, sides: Sequence[str] = SIDES) -> None:
     """Raise BadData if a genre has too few tracks on a side to learn it or to tell how well it was learned."""
-    for side in SIDES:
+    for side in sides:
         counts = Counter(track.genre for track in getattr(split, side))
         least = LEAST_TRAIN_TRACKS if side == "train" else 1
         if lacking := sorted(f"{genre} ({counts[genre]})" for genre in genres if counts[genre] < least):
@@ -65,9 +77,17 @@ def window_random(tracks: Sequence[Track], settings: MelSettings) -> list[Split]
     overlapping = replace(settings, window_hop_frames=max(1, settings.window_frames // 2))
     windows = [
         # Its audio is the whole song, which is more than the window.
-        replace(track, name=f"{track.name}/{number}", clips=[window[..., 0]], audio=None)
+        replace(
+            track,
+            name=f"{track.name}/{number}",
+            clips=[window[..., 0]],
+            audio=None,
+            tags=tags_between(track.tags, start, start + settings.window_seconds),
+        )
         for track in tracks
-        for number, window in enumerate(track.windows(overlapping))
+        for number, (window, start) in enumerate(
+            zip(track.windows(overlapping), window_seconds(track, overlapping), strict=True)
+        )
     ]
     return track_random(windows, settings)
 
@@ -146,10 +166,8 @@ def _by_artist(tracks: Sequence[Track], share: float) -> tuple[list[Track], list
 
     A track of nobody known is an artist of its own.
     """
-    genres = [track.genre for track in tracks]
-    artists = [track.artist or f"?{track.name}" for track in tracks]
-    folds = StratifiedGroupKFold(round(1 / share), shuffle=True, random_state=_SEED)
-    rest: NDArray[np.intp]
-    taken: NDArray[np.intp]
-    rest, taken = next(iter(folds.split(np.zeros(len(tracks)), genres, artists)))
-    return [tracks[index] for index in rest], [tracks[index] for index in taken]
+    return artist_folds(tracks, round(1 / share))[0]
+
+
+def _artists(tracks: Sequence[Track]) -> list[str]:
+    return [track.artist or f"?{track.name}" for track in tracks]

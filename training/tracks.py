@@ -23,8 +23,9 @@ from PIL import Image, UnidentifiedImageError
 from tqdm import tqdm
 
 from features.audio import UnreadableAudio
+from features.clips import song_clips
 from features.settings import MelSettings
-from features.windows import cut_windows, song_clips
+from features.windows import cut_windows
 from inference.bundle import write_whole
 
 # What takes long to compute is kept here.
@@ -37,11 +38,23 @@ class BadData(ValueError):
 
 
 @dataclass(frozen=True)
+class TagCurves:
+    """The logits of an encoder's tags for patches of a song: `logits`, float32 of shape (patches, tags).
+
+    `seconds`, of shape (patches,), says when each patch starts in the song's clips, one after another.
+    """
+
+    logits: NDArray[np.float32]
+    seconds: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
 class Track:
     """One song: `clips` are its scaled log-mel spectrograms, float32 of shape (n_mels, frames) in [0, 1].
 
     `artist` is None where nobody knows. `published` has the part that published splits assign to the track, by the
-    split's name. `audio` is the file that the clips were computed from, None for pictures.
+    split's name. `audio` is the file that the clips were computed from, None for pictures. `tags`, where they are
+    known, are the outputs of an encoder for the song.
     """
 
     name: str
@@ -50,6 +63,7 @@ class Track:
     artist: str | None = None
     published: Mapping[str, str] = field(default_factory=dict)
     audio: Path | None = field(default=None, repr=False)
+    tags: "TagCurves | None" = field(default=None, repr=False)
 
     def windows(self, settings: MelSettings) -> NDArray[np.float32]:
         """Return the windows of all clips, shape (n, n_mels, window_frames, 1)."""
@@ -157,6 +171,6 @@ def file_version(path: Path) -> tuple[str, int, int]:
 def _clips(path: Path, settings: MelSettings, cache: Path) -> list[NDArray[np.float32]] | str:
     """Return the clips of an audio file, or what is wrong with the file."""
     try:
-        return cached_clips(cache, [settings, *file_version(path)], lambda: song_clips(path, settings).clips)
+        return cached_clips(cache, [settings, *file_version(path)], lambda: song_clips(path, settings).spectrograms)
     except (UnreadableAudio, OSError) as error:
         return str(error)

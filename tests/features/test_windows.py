@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from features.audio import UnreadableAudio, load_audio
+from features.clips import scale_clip, song_clips
 from features.mel import log_mel
 from features.settings import MelSettings
-from features.windows import cut_windows, scale_clip, song_clips, song_windows
+from features.windows import cut_windows, song_windows
 from tests.sounds import encode, music
 
 SETTINGS = MelSettings()
@@ -53,7 +54,7 @@ def test_windows_cover_the_song(seconds: float, starts: list[float]) -> None:
 
 def test_a_clip_is_scaled_by_itself() -> None:
     loud_then_quiet = np.concatenate([music(30, 22_050), 0.001 * music(30, 22_050, seed=1)])
-    clips = song_clips(encode(loud_then_quiet, 22_050, "flac"), SETTINGS).clips
+    clips = song_clips(encode(loud_then_quiet, 22_050, "flac"), SETTINGS).spectrograms
     assert [(clip.min(), clip.max()) for clip in clips] == [(0, 1), (0, 1)]
 
 

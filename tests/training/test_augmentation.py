@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from features.clips import song_clips
 from features.settings import MelSettings
-from features.windows import song_clips
 from tests.sounds import encode
 from training import augmentation
 from training.augmentation import augmented_tracks
@@ -25,7 +25,7 @@ def real_songs(data: Path, *names: str) -> list[Track]:
     tracks = []
     for name in names:
         path = data / "audio" / name
-        tracks.append(Track(path.stem, "rock", song_clips(path, SETTINGS).clips, audio=path))
+        tracks.append(Track(path.stem, "rock", song_clips(path, SETTINGS).spectrograms, audio=path))
     return tracks
 
 
@@ -96,7 +96,7 @@ def test_short_songs_keep_a_window_to_learn_from(seconds: int, tmp_path: Path) -
     sound = np.random.default_rng(0).normal(0, 0.1, (22_050 * seconds, 1)).astype(np.float32)
     path = tmp_path / "short.wav"
     path.write_bytes(encode(sound, 22_050, "wav"))
-    track = Track("short", "rock", song_clips(path, SETTINGS).clips, audio=path)
+    track = Track("short", "rock", song_clips(path, SETTINGS).spectrograms, audio=path)
     (changed,) = augmented_tracks([track], SETTINGS, copies=3, seed=0)
     assert len(changed.windows(SETTINGS)) == 4
 

@@ -9,10 +9,11 @@ import numpy as np
 import onnxruntime
 import pytest
 
+from features.clips import scale_clip
 from features.mel import log_mel
 from features.settings import MelSettings
 from features.statistics import mel_statistics
-from features.windows import cut_windows, scale_clip
+from features.windows import cut_windows
 from inference.bundle import MODELS, list_cards, load_bundle
 from inference.card import ModelCard
 from inference.classifier import GenreClassifier, softmax

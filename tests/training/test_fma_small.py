@@ -10,7 +10,8 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from features.windows import song_clips, song_windows
+from features.clips import song_clips
+from features.windows import song_windows
 from tests.sounds import encode, music
 from training import tracks as tracks_module
 from training.audit import shared_artists
@@ -65,7 +66,7 @@ def test_the_published_files_have_genres_artists_and_the_official_split(tmp_path
     assert (tracks[0].artist, tracks[1].artist, tracks[2].artist) == ("40", "40", "41")
     assert tracks[5].published == {"official": "valid"}
     assert tracks[5].audio == tmp_path / "fma_small" / "001" / "001000.mp3"
-    np.testing.assert_array_equal(tracks[5].clips, song_clips(songs[5], SETTINGS).clips)
+    np.testing.assert_array_equal(tracks[5].clips, song_clips(songs[5], SETTINGS).spectrograms)
     (split,) = make_splits(tracks, "official", SETTINGS)
     assert [len(getattr(split, side)) for side in SIDES] == [10, 2, 2]
     assert not shared_artists(split)
@@ -136,7 +137,7 @@ def test_the_pictures_are_as_sharp_as_what_is_made_of_audio(research_data: Path)
     pictures = read_tracks(research_data / "fma_small_mel.zip", SETTINGS)[::20]
     least, most = np.percentile(fast_changes(np.stack([track.clips[0] for track in pictures])), [5, 95])
     audio = sorted((research_data / "audio").glob("*/**/*.*"))
-    clips = [song_clips(path, SETTINGS).clips[0] for path in audio]
+    clips = [song_clips(path, SETTINGS).spectrograms[0] for path in audio]
     whole = np.stack([clip[:, :128] for clip in clips if clip.shape[1] >= 128])
     assert len(whole) == len(audio) - 1
     drawn_small = [Image.fromarray(clip).resize((99, 128), Image.Resampling.NEAREST) for clip in whole]

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from features.clips import song_clips
 from features.settings import MelSettings
-from features.windows import song_clips
 from training import tracks as tracks_module
 from training.gtzan import read_gtzan
 from training.tracks import BadData, read_tracks
@@ -63,7 +63,7 @@ def test_audio_becomes_the_clips_that_are_served(own_music: Path) -> None:
     tracks = read_tracks(own_music, SETTINGS)
     paths = sorted(own_music.glob("*/*.wav"))
     assert [(track.genre, track.name) for track in tracks] == [(path.parent.name, path.stem) for path in paths]
-    np.testing.assert_array_equal(tracks[0].clips, song_clips(paths[0], SETTINGS).clips)
+    np.testing.assert_array_equal(tracks[0].clips, song_clips(paths[0], SETTINGS).spectrograms)
 
 
 def test_audio_is_computed_once_and_again_when_it_or_the_settings_change(own_music: Path, cache: Path) -> None:

@@ -1,0 +1,58 @@
+"""A pretrained encoder at work: patches of a song in, logits of its tags out."""
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from features.bandwidth import Bandwidth
+from features.mel import mel_frequencies
+from features.windows import SongWindows
+from inference.card import EncoderCard
+from inference.session import load_session
+
+INPUTS = ("patches", "heard")
+OUTPUT = "tag_logits"
+# Bounds the memory a long song takes inside the network.
+_PATCHES_PER_RUN = 8
+
+
+class TagEncoder:
+    """A loaded encoder.
+
+    Its ONNX graph takes "patches", float32 of shape (n, patch_frames, bands), and "heard", float32 of shape (n, bands),
+    which is 0 for the bands above a recording's bandwidth, and 1 for others; it gives "tag_logits", float32 of shape
+    (n, tags). Raises BadBundle if the graph is not of that kind. May be used from several threads at once.
+    """
+
+    def __init__(self, card: EncoderCard, weights: bytes) -> None:
+        self.card = card
+        shapes = {"patches": (card.patches.patch_frames, card.patches.n_mels), "heard": (card.patches.n_mels,)}
+        self._session: onnxruntime.InferenceSession = load_session(
+            weights, card.name, shapes.keys(), OUTPUT, len(card.tags), shapes
+        )
+        self._band_hz = mel_frequencies(card.patches.mel)
+
+    def window_logits(self, song: SongWindows) -> NDArray[np.float32]:
+        """Return the logits of the tags for each patch of a song's windows, shape (n, patches_per_window, tags).
+
+        Raises ValueError for a song that was read without patches.
+        """
+        if song.patches is None:
+            raise ValueError("The song was read without patches.")
+        n, per_window = song.patches.shape[:2]
+        logits = self.tag_logits(song.patches.reshape(n * per_window, *song.patches.shape[2:]), song.bandwidth)
+        return logits.reshape(n, per_window, -1)
+
+    def tag_logits(self, patches: NDArray[np.floating], bandwidth: Bandwidth) -> NDArray[np.float32]:
+        """Return the logits of the tags for each patch of a song, shape (n, patch_frames, bands) -> (n, tags)."""
+        heard = (self._band_hz <= bandwidth.high_hz).astype(np.float32)
+        batches = (patches[first : first + _PATCHES_PER_RUN] for first in range(0, len(patches), _PATCHES_PER_RUN))
+        return np.concatenate(
+            [
+                self._session.run(
+                    [OUTPUT],
+                    {"patches": batch.astype(np.float32), "heard": np.broadcast_to(heard, (len(batch), len(heard)))},
+                )[0]
+                for batch in batches
+            ]
+        )
