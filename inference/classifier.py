@@ -69,6 +69,7 @@ class GenreClassifier:
             genre=self._sure(order[0], by_genre[order[0]]),
             confidence=float(by_genre[order[0]]),
             probabilities={genres[index]: float(by_genre[index]) for index in order},
+            tags={},
             segments=[
                 Segment(round(float(start), 3), round(float(end), 3), self._sure(index, row[index]), float(row[index]))
                 for start, end, row, index in zip(

@@ -36,11 +36,15 @@ class Prediction:
 
     `probabilities` has every genre, the most probable first; they add up to 1. `confidence` is the greatest of them,
     and `genre` None if that is less than the model's `not_sure_below`.
+
+    `tags` has up to 5 tags with a probability of 0.1 or more, the most probable first. Each probability is independent
+    of the others. `tags` is empty for a model without tags and for silence.
     """
 
     genre: str | None
     confidence: float
     probabilities: dict[str, float]
+    tags: dict[str, float]
     segments: list[Segment]
     audio: AudioInfo
     model: ModelInfo
