@@ -211,7 +211,11 @@ class GenreService:
             began = perf_counter()
             prediction = await self.analyser.predict(song, card)
         self.metrics.count_prediction(song, prediction, perf_counter() - began)
-        return replace(prediction, probabilities=dict(islice(prediction.probabilities.items(), top_k)))
+        return replace(
+            prediction,
+            probabilities=dict(islice(prediction.probabilities.items(), top_k)),
+            tags=prediction.tags if SETTINGS.tags else {},
+        )
 
 
 def _checked(audio: Audio | Refusal) -> Audio:

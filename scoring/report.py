@@ -42,10 +42,15 @@ def _page(summary: Summary, card: ModelCard) -> str:
     ]
     if summary.least_certain:
         rows = [
-            (_text(readable(row.path)), _text(row.genre or "not sure"), f"{row.confidence:.2f}")
+            (
+                _text(readable(row.path)),
+                _text(row.genre or "not sure"),
+                f"{row.confidence:.2f}",
+                _text(", ".join(row.tags)),
+            )
             for row in summary.least_certain
         ]
-        parts += ["<h2>The least certain</h2>", _table(("Song", "Genre", "Confidence"), rows)]
+        parts += ["<h2>The least certain</h2>", _table(("Song", "Genre", "Confidence", "Tags"), rows)]
     if summary.errors:
         kinds = ", ".join(f"{count:,} {_text(kind)}" for kind, count in summary.error_kinds.most_common())
         errors = [(_text(readable(row.path)), _text(row.error or "")) for row in summary.errors]

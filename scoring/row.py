@@ -28,7 +28,8 @@ class SongFile:
 class Row:
     """What became of a file: an answer, or `error`, a sentence that says what is wrong, and `error_kind` in a word.
 
-    `probabilities` has every genre; `genre` is None where the model is not sure, and where there is an error.
+    `probabilities` has every genre, and `tags` is as in `Prediction`; both are empty where there is an error. `genre`
+    is None there, and where the model is not sure.
     `settings` is the hash of all that an answer depends on beside the file, and `seconds` how long it took.
     """
 
@@ -37,6 +38,7 @@ class Row:
     genre: str | None
     confidence: float | None
     probabilities: dict[str, float]
+    tags: dict[str, float]
     segments: list[Segment]
     duration_seconds: float | None
     model: str
@@ -52,8 +54,8 @@ class Row:
 
     @classmethod
     def unpack(cls, packed: bytes) -> "Row":
-        """Return what `pack` packed."""
-        fields = json.loads(zlib.decompress(packed))
+        """Return what `pack` packed; a row of a version without tags has none."""
+        fields = {"tags": {}} | json.loads(zlib.decompress(packed))
         return cls(**fields | {"segments": [Segment(**segment) for segment in fields["segments"]]})
 
 

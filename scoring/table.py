@@ -24,6 +24,7 @@ _ROWS_A_PART = 100_000
 _SEGMENT = pa.struct(
     {"start_seconds": pa.float64(), "end_seconds": pa.float64(), "genre": pa.string(), "confidence": pa.float64()}
 )
+_TAGS = pa.map_(pa.string(), pa.float64())
 
 
 class BadTable(ValueError):
@@ -103,8 +104,8 @@ def _write_one(rows: Iterator[Row], out: str, genres: Sequence[str]) -> None:
 
 
 def _flat(row: Row, genres: Sequence[str]) -> dict[str, Any]:
-    """Return a row's fields as columns, but for its segments."""
-    fields = {name: value for name, value in vars(row).items() if name not in ("probabilities", "segments")}
+    """Return a row's fields as columns, but for its tags and segments."""
+    fields = {name: value for name, value in vars(row).items() if name not in ("probabilities", "tags", "segments")}
     fields["path"] = readable(row.path)
     return fields | {f"probability_{genre}": row.probabilities.get(genre) for genre in genres}
 
@@ -115,19 +116,23 @@ def _parquet(rows: Iterator[Row], path: Path, genres: Sequence[str]) -> None:
     names += ["seconds", "error", "error_kind"]
     columns = [(name, types.get(name, pa.string())) for name in names]
     columns += [(f"probability_{genre}", pa.float64()) for genre in genres]
-    schema = pa.schema([*columns, ("segments", pa.list_(_SEGMENT))])
+    schema = pa.schema([*columns, ("tags", _TAGS), ("segments", pa.list_(_SEGMENT))])
     with pyarrow.parquet.ParquetWriter(path, schema, compression="zstd") as writer:
         while batch := list(islice(rows, _ROWS_AT_ONCE)):
-            values = [_flat(row, genres) | {"segments": [asdict(part) for part in row.segments]} for row in batch]
+            values = [
+                _flat(row, genres)
+                | {"tags": list(row.tags.items()), "segments": [asdict(part) for part in row.segments]}
+                for row in batch
+            ]
             writer.write_table(pa.Table.from_pylist(values, schema))
 
 
 def _csv(rows: Iterator[Row], path: Path, genres: Sequence[str]) -> None:
     with open(path, "w", encoding="utf-8", newline="") as file:
-        names = list(_flat(Row("", 0, None, None, {}, [], None, "", "", "", 0.0), genres))
+        names = [*_flat(Row("", 0, None, None, {}, {}, [], None, "", "", "", 0.0), genres), "tags"]
         writer = csv.DictWriter(file, names)
         writer.writeheader()
-        writer.writerows(_flat(row, genres) for row in rows)
+        writer.writerows(_flat(row, genres) | {"tags": json.dumps(row.tags, ensure_ascii=False)} for row in rows)
 
 
 def _json_lines(rows: Iterator[Row], path: Path, genres: Sequence[str]) -> None:  # noqa: ARG001 - as the others

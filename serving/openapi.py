@@ -18,6 +18,9 @@ DESCRIPTION = """What genre is this song?
 `genre` is null where the model is not sure: where the greatest of the probabilities, `confidence`, is less than the
 `not_sure_below` of the model's card. So it should be for what is no music. The same holds for each of the `segments`.
 
+`tags` has up to 5 Last.fm tags, the most probable first. Each has a probability of its own, 0.1 or more: they do not
+add up to 1. `tags` is empty for a model without tags and for silence.
+
 A header X-Request-ID, of up to 128 letters, digits and ._:/+=-, comes back with the answer and stands in the log.
 
 Every error is a JSON object with one field, `error`, that says what is wrong and what to do."""
@@ -26,9 +29,10 @@ EXAMPLE_ANSWER = {
     "genre": "blues",
     "confidence": 0.83,
     "probabilities": {"blues": 0.83, "jazz": 0.11, "rock": 0.06},
+    "tags": {"blues": 0.72, "guitar": 0.31, "acoustic": 0.14},
     "segments": [{"start_seconds": 0.0, "end_seconds": 9.932, "genre": "blues", "confidence": 0.8}],
     "audio": {"duration_seconds": 30.0, "sample_rate_hz": 22050, "channels": 1},
-    "model": {"name": "gtzan-svm", "version": "1.0.0"},
+    "model": {"name": "gtzan-best", "version": "1.0.0"},
 }
 ERRORS = {
     400: "No song, no sound in it, a damaged file, under a second, an unknown model, a field of the wrong kind.",

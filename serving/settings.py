@@ -19,7 +19,7 @@ class Settings:
     `models` is a folder of bundles. `load` says which are loaded at the start: "all", or the "default" alone, and each
     other one when it is first asked for. `mel_features` says where the features are computed: "" in GenreService's own
     processes, "process" in one of their own beside, else at an address. `workers` is the number of GenreService's
-    processes.
+    processes. `tags` says whether answers have tags.
 
     `upload_bytes` and `song_seconds` are of one song, `batch_files` of one request and `batch_bytes` of all its songs.
     `songs` are worked on at once, and no more than `requests` are received, wait or are worked on. A request may take
@@ -30,6 +30,7 @@ class Settings:
     load: str
     mel_features: str
     workers: int
+    tags: bool
     upload_bytes: int
     batch_files: int
     song_seconds: float
@@ -53,6 +54,9 @@ class Settings:
         load = os.environ.get("GENRE_LOAD") or "all"
         if load not in ("all", "default"):
             raise ValueError(f"GENRE_LOAD must be 'all' or 'default', not {load!r}.")
+        tags = os.environ.get("GENRE_TAGS") or "1"
+        if tags not in ("0", "1"):
+            raise ValueError(f"GENRE_TAGS must be 0 or 1, not {tags!r}.")
         cores = _cores()
         # A process does not keep more than four cores busy: a part of each request is Python, one at a time.
         workers = int(_number("GENRE_WORKERS", math.ceil(cores / 4), 1))
@@ -62,6 +66,7 @@ class Settings:
             load=load,
             mel_features=mel_features,
             workers=workers,
+            tags=tags == "1",
             upload_bytes=int(_number("GENRE_MAX_UPLOAD_MB", 50, 0.001) * 1_000_000),
             batch_files=int(_number("GENRE_MAX_BATCH_FILES", 32, 1)),
             song_seconds=_number("GENRE_MAX_SONG_MINUTES", 180, 0.1) * 60,

@@ -205,14 +205,16 @@ def _row(analysis: Analysis) -> dict[str, Any]:
         "analysed_at": analysis.analysed_at.isoformat(),
         "model_version": analysis.model_version,
         "correct_genre": given.genre if given else "",
+        "tags": analysis.ranked_tags,
     }
 
 
 def _csv(rows: QuerySet[Analysis]) -> Iterator[str]:
     writer = csv.writer(_Line())
-    yield writer.writerow([*_EXPORTED, "model_version", "correct_genre"])
+    yield writer.writerow([*_EXPORTED, "model_version", "correct_genre", "tags"])
     for analysis in rows.defer("answer").iterator(2000):
-        cells = _row(analysis).values()
+        row = _row(analysis)
+        cells = (row | {"tags": json.dumps(row["tags"], ensure_ascii=False)}).values()
         yield writer.writerow([f"'{cell}" if str(cell).startswith(_FORMULA) else cell for cell in cells])
 
 

@@ -8,6 +8,9 @@ from django.db import models
 from django.urls import reverse
 from django.utils import timezone
 
+_MOST_TAGS = 5
+_TAG_LENGTH = 64
+
 
 class Analysis(models.Model):
     """One answer of the service for one song, with the model that gave it: it stays when models change."""
@@ -19,6 +22,8 @@ class Analysis(models.Model):
     genre = models.CharField(max_length=64, blank=True, help_text="Empty where the model was not sure.")
     confidence = models.FloatField(validators=[MinValueValidator(0), MaxValueValidator(1)])
     duration_seconds = models.FloatField(validators=[MinValueValidator(0)])
+    # The database's own default is for a site of the version before, which may run until this one has started.
+    tags = models.JSONField(default=dict, db_default={}, blank=True, help_text="The probability of each tag.")
     model_name = models.CharField(max_length=100)
     model_version = models.CharField(max_length=50)
     answer = models.JSONField(help_text="The whole answer of the service.")
@@ -53,6 +58,7 @@ class Analysis(models.Model):
             genre=answer["genre"] or "",
             confidence=answer["confidence"],
             duration_seconds=answer["audio"]["duration_seconds"],
+            tags=_tags(answer.get("tags")),
             model_name=answer["model"]["name"],
             model_version=answer["model"]["version"],
             answer=answer,
@@ -66,6 +72,16 @@ class Analysis(models.Model):
     def genres(self) -> list[str]:
         """Every genre that the model knows, in alphabetical order."""
         return sorted(self.answer["probabilities"])
+
+    @property
+    def ranked_tags(self) -> dict[str, float]:
+        """The probability of each tag, the greatest first: PostgreSQL does not keep the order."""
+        return _ranked(self.tags)
+
+    @property
+    def sounds_like(self) -> list[str]:
+        """The tags, the most probable first, without one that is the genre itself."""
+        return [tag for tag in self.ranked_tags if _letters(tag) != _letters(self.genre)]
 
 
 class Picture(models.Model):
@@ -109,3 +125,24 @@ class Hits(models.Model):
 
     def __str__(self) -> str:
         return f"{self.key}: {self.count}"
+
+
+def _tags(found: Any) -> dict[str, float]:
+    """Return the tags of an answer that can be shown; none for a service without tags."""
+    if not isinstance(found, dict):
+        return {}
+    tags = {
+        name[:_TAG_LENGTH]: float(probability)
+        for name, probability in found.items()
+        if name.strip() and isinstance(probability, int | float) and 0 <= probability <= 1
+    }
+    return dict(list(_ranked(tags).items())[:_MOST_TAGS])
+
+
+def _ranked(tags: dict[str, float]) -> dict[str, float]:
+    return dict(sorted(tags.items(), key=lambda item: (-item[1], item[0])))
+
+
+def _letters(name: str) -> str:
+    """Return what two spellings of a name share: hiphop of Hip-Hop."""
+    return "".join(filter(str.isalnum, name.casefold()))

@@ -38,6 +38,10 @@ def test_an_answer_is_complete(classifier: GenreClassifier) -> None:
     least = classifier.card.not_sure_below
     assert prediction.confidence == confidence
     assert prediction.genre == (likeliest if confidence >= least else None)
+    tags = list(prediction.tags.values())
+    assert len(tags) <= 5
+    assert tags == sorted(tags, reverse=True)
+    assert all(0.1 <= probability <= 1 for probability in tags)
     starts = {128: [0, 10.01, 20.02, 30, 40.01, 50.02], 32: [0, 7.5, 15, 22.5, 30, 37.5, 45, 52.5]}
     mel = classifier.card.mel
     assert [segment.start_seconds for segment in prediction.segments] == pytest.approx(
@@ -194,6 +198,7 @@ def test_the_command_line_answers_one_json_object_a_song(tmp_path: Path, classif
     expected = asdict(classifier.classify(song))
     assert answers[0].pop("file") == str(song)
     assert answers[0].pop("probabilities") == pytest.approx(expected.pop("probabilities"), abs=1e-6)
+    assert answers[0]["tags"] == pytest.approx(expected["tags"], abs=1e-6)
     assert answers[0]["model"] == expected["model"]
 
 

@@ -5,6 +5,9 @@ import random
 import signal
 import sqlite3
 import time
+import zlib
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -12,7 +15,10 @@ import pytest
 
 from inference.bundle import MODELS, load_bundle
 from inference.classifier import GenreClassifier
+from scoring.report import write_report
+from scoring.summary import summarise
 from tests.scoring.command import MODEL, rows_of, score, start, worker_on
+from tests.scoring.test_table import GOOD
 
 NAMES = ["D.OGG", "a.mp3", "album/e.opus", "album/f.m4a", "album/h.mp3", "album/second/g.aiff", "b.wav", "c.flac"]
 
@@ -30,6 +36,7 @@ def test_every_song_of_a_folder_gets_the_answer_of_the_model(songs: Path, tmp_pa
         assert row["segments"] == [pytest.approx(vars(segment), abs=1e-6) for segment in answer.segments]
         for genre, probability in answer.probabilities.items():
             assert row[f"probability_{genre}"] == pytest.approx(probability, abs=1e-6)
+        assert dict(row["tags"]) == pytest.approx(answer.tags, abs=1e-6)
         assert (row["size"], row["model"]) == (Path(row["path"]).stat().st_size, MODEL[1])
         assert row["duration_seconds"] == pytest.approx(5.0, abs=0.1)
         assert row["error"] is None
@@ -72,6 +79,23 @@ def test_a_file_is_known_by_its_content_if_one_asks_for_it(songs: Path, tmp_path
     assert rows_of(table) == [first]
     score(song, "--out", table)
     assert rows_of(table)[0]["seconds"] != first["seconds"]
+
+
+def test_a_run_goes_on_with_a_journal_from_before_there_were_tags(songs: Path, tmp_path: Path) -> None:
+    table = tmp_path / "table.parquet"
+    score(songs / "a.mp3", "--out", table)
+    with closing(sqlite3.connect(f"{table}.journal", isolation_level=None)) as database:
+        ((packed,),) = database.execute("SELECT row FROM rows")
+        fields = json.loads(zlib.decompress(packed))
+        del fields["tags"]
+        database.execute("UPDATE rows SET row = ?", (zlib.compress(json.dumps(fields).encode()),))
+    (first,) = rows_of(table)
+    status, said = score(songs / "a.mp3", songs / "b.wav", "--out", table)
+    assert status == 0, said
+    rows = rows_of(table)
+    assert [Path(row["path"]).name for row in rows] == ["a.mp3", "b.wav"]
+    # Not scored again.
+    assert (rows[0]["seconds"], rows[0]["tags"]) == (first["seconds"], [])
 
 
 def test_another_model_scores_anew(songs: Path, tmp_path: Path) -> None:
@@ -169,3 +193,10 @@ def test_playlists_and_a_report_say_what_the_table_says(songs: Path, sure_models
     assert "Genres of 8 songs" in page
     assert "a.mp3" in page
     assert "http" not in page
+
+
+def test_a_report_lists_the_tags_of_the_least_certain_songs(tmp_path: Path) -> None:
+    card = load_bundle(MODELS / MODEL[1]).card
+    row = replace(GOOD, tags={"jazz": 0.9, "<b>80s": 0.2})
+    write_report(summarise([row]), card, tmp_path / "report.html")
+    assert "<td>jazz, &lt;b&gt;80s</td>" in (tmp_path / "report.html").read_text()

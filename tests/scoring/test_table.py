@@ -2,7 +2,9 @@
 
 import csv
 import json
+import zlib
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow.parquet
@@ -19,6 +21,7 @@ GOOD = Row(
     genre="rock",
     confidence=0.75,
     probabilities={"blues": 0.25, "rock": 0.75},
+    tags={"rock": 0.9, "female vocalists": 0.25, "80s": 0.125},
     segments=[Segment(0.0, 9.9, "rock", 0.8), Segment(10.0, 19.9, None, 0.5)],
     duration_seconds=20.0,
     model="mine",
@@ -26,11 +29,17 @@ GOOD = Row(
     settings="abc",
     seconds=0.1,
 )
-BAD = Row("/music/b.mp3", 0, None, None, {}, [], None, "mine", "1.0.0", "abc", 0.0, "It is empty.", "unreadable")
+BAD = Row("/music/b.mp3", 0, None, None, {}, {}, [], None, "mine", "1.0.0", "abc", 0.0, "It is empty.", "unreadable")
 
 
 def test_a_row_is_the_same_after_it_was_packed() -> None:
     assert [Row.unpack(row.pack()) for row in (GOOD, BAD)] == [GOOD, BAD]
+
+
+def test_a_row_of_a_version_without_tags_is_read_and_has_none() -> None:
+    fields = json.loads(zlib.decompress(GOOD.pack()))
+    del fields["tags"]
+    assert Row.unpack(zlib.compress(json.dumps(fields).encode())) == replace(GOOD, tags={})
 
 
 def test_every_format_has_every_field(tmp_path: Path) -> None:
@@ -39,13 +48,16 @@ def test_every_format_has_every_field(tmp_path: Path) -> None:
     good, bad = pyarrow.parquet.read_table(tmp_path / "table.parquet").to_pylist()
     assert good["path"] == "/music/caf\\xe9 ☃.mp3"
     assert good["segments"][1] == {"start_seconds": 10.0, "end_seconds": 19.9, "genre": None, "confidence": 0.5}
+    assert (good["tags"], bad["tags"]) == (list(GOOD.tags.items()), [])
     assert (bad["genre"], bad["probability_rock"], bad["error"]) == (None, None, "It is empty.")
     with open(tmp_path / "table.csv", newline="", encoding="utf-8") as file:
         first, second = csv.DictReader(file)
     assert set(first) == set(good) - {"segments"}
     assert (first["genre"], first["probability_rock"], second["error"]) == ("rock", "0.75", "It is empty.")
+    assert [list(json.loads(row["tags"]).items()) for row in (first, second)] == [list(GOOD.tags.items()), []]
     lines = [json.loads(line) for line in (tmp_path / "table.jsonl").read_text(encoding="utf-8").splitlines()]
     assert lines[0]["probabilities"] == {"blues": 0.25, "rock": 0.75}
+    assert [list(line["tags"].items()) for line in lines] == [list(GOOD.tags.items()), []]
     assert lines[0]["segments"] == good["segments"]
     assert lines[1]["error_kind"] == "unreadable"
 

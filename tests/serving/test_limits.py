@@ -100,6 +100,7 @@ def test_a_feature_process_that_is_killed_costs_no_answer(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("name", "value", "complaint"),
     [("GENRE_MAX_SECONDS", value, "must be a number, 0.1 or more") for value in ("fast", "-1", "nan", "inf")]
+    + [("GENRE_TAGS", value, "must be 0 or 1") for value in ("yes", "2")]
     + [("GENRE_LOAD", "some", "must be 'all' or 'default'")]
     + [("GENRE_MEL_FEATURES", "elsewhere", "must be nothing, 'process' or an address, http://...")],
 )

@@ -51,12 +51,42 @@ def test_a_song_gets_its_genre(server: Server) -> None:
     response = classify(server, SONG)
     assert (response.status_code, response.headers["content-type"]) == (200, "application/json")
     answer = response.json()
-    assert list(answer) == ["genre", "confidence", "probabilities", "segments", "audio", "model"]
+    assert list(answer) == ["genre", "confidence", "probabilities", "tags", "segments", "audio", "model"]
     assert answer["model"]["name"] == next(iter(list_cards()))
     assert answer["audio"] == {"duration_seconds": 35.0, "sample_rate_hz": 44100, "channels": 2}
     likeliest = max(answer["probabilities"], key=answer["probabilities"].__getitem__)
     assert answer["confidence"] == answer["probabilities"][likeliest]
     assert answer["genre"] in (likeliest, None)
+
+
+def check_tags(tags: dict[str, float]) -> None:
+    """Check that tags are few, probable enough and in order."""
+    probabilities = list(tags.values())
+    assert len(probabilities) <= 5
+    assert probabilities == sorted(probabilities, reverse=True)
+    assert all(0.1 <= probability <= 1 for probability in probabilities)
+
+
+@pytest.mark.parametrize("model", list_cards())
+def test_a_song_has_the_same_few_tags_alone_and_in_a_batch(model: str, server: Server) -> None:
+    tags = classify(server, SONG, model=model).json()["tags"]
+    check_tags(tags)
+    (in_batch,) = classify_batch(server, ("a.mp3", SONG), model=model).json()
+    assert in_batch["prediction"]["tags"] == tags
+    # top_k limits the probabilities, not the tags.
+    assert classify(server, SONG, model=model, top_k="1").json()["tags"] == tags
+
+
+def test_silence_gets_no_tags(server: Server) -> None:
+    silence = encode(np.zeros((20 * 22_050, 1), np.float32), 22_050, "wav")
+    assert classify(server, silence).json()["tags"] == {}
+
+
+def test_tags_can_be_switched_off(tmp_path: Path) -> None:
+    with serve("service:GenreService", ROOT, tmp_path / "log", GENRE_TAGS="0", GENRE_LOAD="default") as server:
+        assert classify(server, SONG).json()["tags"] == {}
+        (answer,) = classify_batch(server, ("a.mp3", SONG)).json()
+        assert answer["prediction"]["tags"] == {}
 
 
 def test_what_is_no_music_gets_no_genre(server: Server) -> None:
@@ -79,7 +109,7 @@ def test_the_answer_is_the_command_lines(suffix: str, model: str, server: Server
     song = encode(music(12, 48_000, seed=1), 48_000, suffix)
     answer = classify(server, song, f"song.{suffix}", model=model).json()
     expected = asdict(GenreClassifier(load_bundle(MODELS / model)).classify(song))
-    for part in ("probabilities", "confidence"):
+    for part in ("probabilities", "tags", "confidence"):
         assert answer.pop(part) == pytest.approx(expected.pop(part), abs=1e-6)
     for found, wanted in zip(answer.pop("segments"), expected.pop("segments"), strict=True):
         assert found.pop("confidence") == pytest.approx(wanted.pop("confidence"), abs=1e-6)
@@ -120,6 +150,7 @@ def test_it_documents_itself(server: Server) -> None:
     assert all(field["description"] for field in form["properties"].values())
     example = classify_post["responses"]["200"]["content"]["application/json"]["example"]
     assert list(example) == list(classify(server, SONG).json())
+    check_tags(example["tags"])
     assert {"400", "413", "415"} <= set(classify_post["responses"])
     assert "get" in document["paths"]["/models"]
     assert "image/png" in document["paths"]["/explain"]["post"]["responses"]["200"]["content"]

@@ -13,6 +13,7 @@ from pytest_django import Settings
 from benchmarks.server import Server
 from tests.serving.server import ROOT, serve
 from tests.site.process import run_site
+from tests.site.relay import Relay, relay_to
 from tests.sounds import encode, music
 
 # Whoever asks for it, .ci/run for one, gets a failure where a browser or a PostgreSQL is missing.
@@ -34,6 +35,13 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 @pytest.fixture(scope="session")
+def shared_relay(service: Server) -> Iterator[Relay]:
+    """Return a relay to the service; each test sets its tags."""
+    with relay_to(service) as relay:
+        yield relay
+
+
+@pytest.fixture(scope="session")
 def song() -> bytes:
     """Return an MP3 of something like music."""
     return encode(music(12.0), 44_100, "mp3")
@@ -51,6 +59,14 @@ def site(service: Server, settings: Settings, db: None) -> Client:  # noqa: ARG0
     }
     cache.clear()
     return Client()
+
+
+@pytest.fixture
+def relay(shared_relay: Relay, site: Client, settings: Settings) -> Relay:  # noqa: ARG001 - it is the site's service
+    """Return a relay to the service that the site asks; its answers have no tags yet."""
+    settings.GENRE_SERVICE_URL = shared_relay.url
+    shared_relay.tags = None
+    return shared_relay
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ from benchmarks.server import Server
 from tests.serving.server import ROOT, serve
 from tests.site.conftest import missing
 from tests.site.process import run_site
+from tests.site.relay import Relay
 
 PASSWORD = "correct horse battery"  # noqa: S105
 SCREENS = {"desk": {"width": 1280, "height": 800}, "phone": {"width": 375, "height": 667}}
@@ -37,6 +38,13 @@ def browser() -> Iterator[Browser]:
         )
         yield chromium
         chromium.close()
+
+
+@pytest.fixture(scope="module")
+def relayed_site(shared_relay: Relay, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """Return the site in its own process, before a relay to the service."""
+    with run_site(tmp_path_factory.mktemp("relayed"), GENRE_SERVICE_URL=shared_relay.url) as server:
+        yield server
 
 
 class Visitor:
@@ -146,6 +154,36 @@ def test_several_files_each_say_what_became_of_them(
     expect(page.locator(".card", has_text="empty.mp3").locator(".state")).to_contain_text("empty")
     page.get_by_role("button", name="Cancel notes.txt").click()
     expect(page.locator(".card", has_text="notes.txt")).to_have_count(0)
+    page.context.close()
+
+
+@pytest.mark.parametrize("screen", SCREENS)
+@pytest.mark.parametrize("script", ["script", "no script"])
+def test_what_else_a_song_sounds_like_stands_under_its_genre_where_the_service_says_so(
+    browser: Browser, shared_relay: Relay, relayed_site: Server, song_file: Path, screen: str, script: str
+) -> None:
+    visitor = Visitor(
+        browser, relayed_site.url, viewport=SCREENS[screen], java_script_enabled=script == "script", color_scheme="dark"
+    )
+    page = visitor.page
+    visitor.register(f"ada-{screen}-{script[:2]}")
+    sentence = page.get_by_text("Also sounds like: electronic, <i>80s, " + "x" * 64)
+    for tags in ({"electronic": 0.8, "<i>80s": 0.4, "x" * 64: 0.2}, None):
+        shared_relay.tags = tags
+        page.goto("/")
+        page.locator("#audio").set_input_files(song_file)
+        if script == "script":
+            expect(page.locator(".verdict")).to_be_visible(timeout=MILLISECONDS)
+            expect(sentence).to_have_count(1 if tags else 0)
+            visitor.look()
+            page.get_by_role("link", name=song_file.name).click()
+        else:
+            page.get_by_role("button", name="Analyse").click()
+        expect(page.get_by_text("Was this right?")).to_be_visible(timeout=MILLISECONDS)
+        expect(sentence).to_have_count(1 if tags else 0)
+        if not tags:
+            expect(page.get_by_text("sounds like")).to_have_count(0)
+        visitor.look()
     page.context.close()
 
 

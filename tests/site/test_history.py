@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 from django.core.management import call_command
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
 from django.test import Client
 from django.urls import URLPattern, get_resolver, reverse
 from pytest_django import DjangoAssertNumQueries
@@ -92,6 +94,49 @@ def test_a_spreadsheet_runs_nothing_of_an_export(member: Client, user: User) -> 
     row.save()
     table = b"".join(member.get("/history/export.csv").streaming_content).decode()  # type: ignore[attr-defined]
     assert "'=HYPERLINK" in table
+
+
+# Shortest first, as PostgreSQL gives them back, not by probability.
+TAGS = {"80s": 0.2, "rock": 0.3, "Blues": 0.9, "electronic": 0.5}
+
+
+def test_the_page_of_a_song_says_what_else_it_sounds_like_but_not_its_genre_again(member: Client, user: User) -> None:
+    (row,) = keep(user, tags=TAGS)
+    assert b"Also sounds like: electronic, rock, 80s<" in member.get(row.get_absolute_url()).content
+    (row,) = keep(user, tags=TAGS, genre=None, confidence=0.2)
+    assert b"Also sounds like: Blues, electronic, rock, 80s<" in member.get(row.get_absolute_url()).content
+    (row,) = keep(user, tags={"Hip-Hop": 0.9}, genre="hiphop")
+    assert b"sounds like" not in member.get(row.get_absolute_url()).content
+
+
+def test_an_export_has_the_tags_with_their_probabilities_the_most_probable_first(member: Client, user: User) -> None:
+    keep(user, tags=TAGS)
+    keep(user)
+    tags = [[("Blues", 0.9), ("electronic", 0.5), ("rock", 0.3), ("80s", 0.2)], []]
+    table = b"".join(member.get("/history/export.csv?sort=analysed_at").streaming_content).decode()  # type: ignore[attr-defined]
+    assert [list(json.loads(row["tags"]).items()) for row in csv.DictReader(io.StringIO(table))] == tags
+    rows = json.loads(b"".join(member.get("/history/export.json?sort=analysed_at").streaming_content))  # type: ignore[attr-defined]
+    assert [list(row["tags"].items()) for row in rows] == tags
+
+
+@pytest.mark.django_db(transaction=True)
+def test_rows_from_before_there_were_tags_have_none(site: Client, user: User) -> None:
+    before = MigrationExecutor(connection).loader.project_state(("songs", "0001_initial")).apps
+    old_analyses: Any = before.get_model("songs", "Analysis")
+    row = Analysis.of(user, "a.mp3", 1, ANSWER)
+    fields = {field.attname: getattr(row, field.attname) for field in old_analyses._meta.fields}
+    call_command("migrate", "songs", "0001", verbosity=0)
+    try:
+        old_analyses.objects.create(**fields)
+    finally:
+        call_command("migrate", "songs", verbosity=0)
+    # A site of the version before may still run.
+    old_analyses.objects.create(**fields)
+    site.force_login(user)
+    for row in Analysis.objects.all():
+        assert row.tags == {}
+        assert b"sounds like" not in site.get(row.get_absolute_url()).content
+    assert Analysis.objects.count() == 2
 
 
 def test_a_correction_is_kept_once_and_is_a_genre_of_the_model(member: Client, user: User, tmp_path: Path) -> None:

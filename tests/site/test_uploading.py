@@ -2,6 +2,7 @@
 
 import threading
 from collections import Counter
+from typing import Any
 
 import pytest
 import requests
@@ -12,6 +13,7 @@ from pytest_django import Settings
 from songs.models import Analysis, Picture
 
 from benchmarks.server import Server
+from tests.site.relay import Relay
 
 
 def upload(content: bytes, name: str = "My song.mp3") -> SimpleUploadedFile:
@@ -36,6 +38,63 @@ def test_a_users_result_is_kept_whole(member: Client, user: User, service: Serve
     assert (kept.user, kept.file_name, kept.file_bytes) == (user, "My song.mp3", len(song))
     assert kept.answer == answer
     assert (kept.model_name, kept.model_version) == (answer["model"]["name"], answer["model"]["version"])
+
+
+TAGS = {"electronic": 0.8, "80s": 0.4, "female vocalists": 0.2}
+
+
+def test_a_result_says_what_else_the_song_sounds_like_with_a_script_and_without(
+    site: Client, relay: Relay, song: bytes
+) -> None:
+    relay.tags = TAGS
+    for address in ("/analyse/", "/"):
+        assert (
+            b"Also sounds like: electronic, 80s, female vocalists<"
+            in site.post(address, {"audio": upload(song)}).content
+        )
+    assert not Analysis.objects.exists()
+
+
+def test_tags_are_kept_with_a_users_result(member: Client, relay: Relay, song: bytes) -> None:
+    relay.tags = TAGS
+    member.post("/analyse/", {"audio": upload(song)})
+    kept = Analysis.objects.get()
+    assert kept.tags == kept.answer["tags"] == TAGS
+    assert b"Also sounds like: electronic, 80s, female vocalists<" in member.get(kept.get_absolute_url()).content
+
+
+def test_a_service_without_tags_is_shown_without_them(member: Client, relay: Relay, song: bytes) -> None:
+    for relay.tags in (None, {}):
+        page = member.post("/analyse/", {"audio": upload(song)})
+        assert page.status_code == 200
+        assert b"sounds like" not in page.content
+    assert [row.tags for row in Analysis.objects.all()] == [{}, {}]
+
+
+@pytest.mark.parametrize(
+    ("tags", "kept"),
+    [
+        ({"<img src=x onerror=alert(1)>": 0.9, "'\"&": 0.8}, {"<img src=x onerror=alert(1)>": 0.9, "'\"&": 0.8}),
+        ({"x" * 1000: 0.9}, {"x" * 64: 0.9}),
+        (
+            {f"tag {number}": number / 10 for number in range(9)},
+            {f"tag {number}": number / 10 for number in range(4, 9)},
+        ),
+        ({"": 0.9, " ": 0.8, "high": 1.1, "low": -1, "text": "0.5", "none": None, "list": [1]}, {}),
+        (["jazz", "blues"], {}),
+        ("jazz", {}),
+    ],
+    ids=["mark-up", "long", "many", "no probabilities", "list", "text"],
+)
+def test_tags_of_any_service_are_checked_escaped_and_cut(
+    tags: Any, kept: dict[str, float], member: Client, relay: Relay, song: bytes
+) -> None:
+    relay.tags = tags
+    page = member.post("/analyse/", {"audio": upload(song)})
+    assert page.status_code == 200
+    assert b"<img src=x" not in page.content
+    assert Analysis.objects.get().tags == kept
+    assert (b"Also sounds like: " in page.content) == bool(kept)
 
 
 def test_the_model_can_be_chosen(member: Client, song: bytes) -> None:
