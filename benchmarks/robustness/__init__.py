@@ -1,0 +1,1 @@
+"""Measure whether an answer stays the same however a song arrives."""
