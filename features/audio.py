@@ -186,7 +186,7 @@ class _MonoMix:
         One channel added to the next is over ten times faster than `mean` along the short axis.
         """
         if len(channels) == 1:
-            return channels[0].copy()
+            return np.array(channels[0])
         if len(channels) == 2:
             # Without BLAS, which would start threads for it.
             self._correlation += float(np.einsum("i,i->", channels[0], channels[1]))

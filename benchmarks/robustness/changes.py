@@ -9,7 +9,7 @@ from scipy.signal import butter, resample_poly, sosfilt
 
 from benchmarks.robustness.recordings import Recording, Samples, aac, lossless, mp3, opus, power, resample
 from benchmarks.robustness.voices import ESPEAK, speech
-from features.windows import SHORTEST_SECONDS
+from features.clips import SHORTEST_SECONDS
 
 NOISE_FLOOR_DBFS = -75.0
 # A recording whose channels differ by less than this is mono in two channels.

@@ -53,7 +53,7 @@ def test_windows_cover_the_song(seconds: float, starts: list[float]) -> None:
 
 
 def test_a_clip_is_scaled_by_itself() -> None:
-    loud_then_quiet = np.concatenate([music(30, 22_050), 0.001 * music(30, 22_050, seed=1)])
+    loud_then_quiet = np.concatenate([music(30, 22_050), 0.01 * music(30, 22_050, seed=1)])
     clips = song_clips(encode(loud_then_quiet, 22_050, "flac"), SETTINGS).spectrograms
     assert [(clip.min(), clip.max()) for clip in clips] == [(0, 1), (0, 1)]
 
