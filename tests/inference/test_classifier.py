@@ -14,9 +14,9 @@ import soundfile
 from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
-from features.windows import song_windows
+from features.windows import SongWindows, song_windows
 from inference.bundle import MODELS, BadBundle, Bundle, list_cards, load_bundle
-from inference.classifier import GenreClassifier
+from inference.classifier import Encoded, GenreClassifier
 from tests.sounds import FFMPEG, LIBSNDFILE, encode, music
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -26,6 +26,12 @@ CARDS = list_cards()
 @pytest.fixture(scope="module", params=CARDS)
 def classifier(request: pytest.FixtureRequest) -> GenreClassifier:
     return GenreClassifier(load_bundle(MODELS / request.param))
+
+
+def features(classifier: GenreClassifier, audio: bytes) -> SongWindows:
+    """Return a song's windows, with patches for a model with an encoder."""
+    encoder = classifier.card.encoder
+    return song_windows(audio, classifier.card.mel, patches=encoder.patches if encoder else None)
 
 
 def test_an_answer_is_complete(classifier: GenreClassifier) -> None:
@@ -56,8 +62,8 @@ def test_an_answer_is_complete(classifier: GenreClassifier) -> None:
 
 
 def test_a_song_is_the_mean_of_its_windows(classifier: GenreClassifier) -> None:
-    song = song_windows(encode(music(65), 44_100, "wav"), classifier.card.mel)
-    by_window = classifier.window_probabilities(song.windows)
+    song = features(classifier, encode(music(65), 44_100, "wav"))
+    by_window = classifier.window_probabilities(song.windows, classifier.encode(song))
     assert by_window.shape == (len(song.start_seconds), len(classifier.card.genres))
     probabilities = classifier.predict(song).probabilities
     expected = dict(zip(classifier.card.genres, by_window.mean(axis=0), strict=True))
@@ -70,17 +76,27 @@ def test_a_segment_never_ends_after_the_song(classifier: GenreClassifier) -> Non
 
 
 def test_windows_asked_for_together_or_alone_have_the_same_answer(classifier: GenreClassifier) -> None:
-    windows = song_windows(encode(music(400, 22_050), 22_050, "wav"), classifier.card.mel).windows
-    assert len(windows) > 32
-    alone = np.concatenate([classifier.window_probabilities(window[None]) for window in windows])
-    np.testing.assert_allclose(classifier.window_probabilities(windows), alone, atol=1e-6)
+    song = features(classifier, encode(music(400, 22_050), 22_050, "wav"))
+    encoded = classifier.encode(song)
+    assert len(song.windows) > 32
+    rows = [slice(number, number + 1) for number in range(len(song.windows))]
+    alone = [
+        classifier.window_probabilities(
+            song.windows[row], encoded and Encoded(encoded.tag_logits[row], encoded.band_limits[row])
+        )
+        for row in rows
+    ]
+    together = classifier.window_probabilities(song.windows, encoded)
+    np.testing.assert_allclose(together, np.concatenate(alone), atol=1e-6)
 
 
 def test_the_temperature_divides_the_logits(classifier: GenreClassifier) -> None:
     bundle = load_bundle(MODELS / classifier.card.name)
     warmer = GenreClassifier(replace(bundle, card=replace(bundle.card, temperature=3 * bundle.card.temperature)))
-    windows = song_windows(encode(music(30), 44_100, "wav"), classifier.card.mel).windows
-    found, cubed = classifier.window_probabilities(windows), warmer.window_probabilities(windows) ** 3
+    song = features(classifier, encode(music(30), 44_100, "wav"))
+    encoded = classifier.encode(song)
+    found, warm = (model.window_probabilities(song.windows, encoded) for model in (classifier, warmer))
+    cubed = warm**3
     np.testing.assert_allclose(found, cubed / cubed.sum(axis=1, keepdims=True), atol=1e-6)
 
 
@@ -174,7 +190,7 @@ def graph(inputs: list[str], output: str, genres: int) -> bytes:
         (b"these are no weights", "not a graph"),
         (graph(["spectrogram"], "logits", 10), "must take some of"),
         (graph(["windows"], "answer", 10), "must take some of"),
-        (graph(["windows"], "logits", 9), "not its 10 genres"),
+        (graph(["windows"], "logits", 9), r"gives \['n', 9\]; by its card, that is \(n, 10\)"),
     ],
 )
 def test_weights_that_do_not_fit_the_card_are_refused(weights: bytes, message: str) -> None:
