@@ -32,6 +32,7 @@ from features.settings import MelSettings
 from training.tracks import BadData, Track, read_audio, read_tracks
 
 TITLE = "FMA-Small"
+PICTURES = "fma_small_mel.zip"
 # 30 seconds in 128 frames, up to half the sample rate of the files. Four windows of 7.5 seconds a clip did better on
 # validation tracks of block-random than two or one.
 SETTINGS = MelSettings(
@@ -62,7 +63,7 @@ def read_fma_small(data: Path) -> list[Track]:
     """
     table = data / "fma_metadata" / "tracks.csv"
     rows = _read_table(table) if table.is_file() else {}
-    pictures = data / "fma_small_mel.zip"
+    pictures = data / PICTURES
     if pictures.exists():
         tracks = _with_neighbours(read_tracks(pictures, SETTINGS))
     elif not (data / "fma_small").is_dir():
