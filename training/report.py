@@ -23,6 +23,7 @@ _MODELS = {
     "logistic": "logistic regression",
     "cnn": "CNN",
     "cnn-bilstm": "CNN + BiLSTM",
+    "fast": "perceptron",
     "best": "our best",
 }
 # Protocol -> what stands on both of its sides, and how it came there.
