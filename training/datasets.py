@@ -24,9 +24,7 @@ class Dataset:
 
     def protocols_in(self, data: Path) -> tuple[str, ...]:
         """Return the protocols that the data in a folder is enough for."""
-        return tuple(
-            name for name in self.protocols if name != "official" or (data / "fma_metadata" / "tracks.csv").is_file()
-        )
+        return tuple(name for name in self.protocols if name != "official" or fma_small.has_table(data))
 
 
 DATASETS = {

@@ -88,7 +88,8 @@ def official(tracks: Sequence[Track], _: MelSettings) -> list[Split]:
     """Return FMA's own split; raise BadData if the tracks came without the table that has it."""
     if not any("official" in track.published for track in tracks):
         raise BadData(
-            "The official split stands in fma_metadata/tracks.csv. Unpack fma_metadata.zip into the data folder."
+            "The official split stands in fma_metadata/tracks.csv or fma_small_tracks.tsv. "
+            "Unpack fma_metadata.zip into the data folder."
         )
     return [_published_sides(tracks, "official")]
 
@@ -98,7 +99,7 @@ def artist_3fold(tracks: Sequence[Track], _: MelSettings) -> list[Split]:
     folds = ["1", "2", "3"]
     return [
         Split(
-            *_by_artist(_published(tracks, "artist-3fold", set(folds) - {fold}), VALID_SHARE),
+            *_by_group(_published(tracks, "artist-3fold", set(folds) - {fold}), VALID_SHARE, _artist),
             _published(tracks, "artist-3fold", [fold]),
         )
         for fold in folds
@@ -106,9 +107,9 @@ def artist_3fold(tracks: Sequence[Track], _: MelSettings) -> list[Split]:
 
 
 def block_random(tracks: Sequence[Track], _: MelSettings) -> list[Split]:
-    """Return tracks split at random by artist, or by what stands for one."""
-    rest, test = _by_artist(tracks, TEST_SHARE)
-    return [Split(*_by_artist(rest, VALID_SHARE), test)]
+    """Return tracks split at random by block, or by artist where they have none."""
+    rest, test = _by_group(tracks, TEST_SHARE, _block)
+    return [Split(*_by_group(rest, VALID_SHARE, _block), test)]
 
 
 PROTOCOLS: dict[str, Callable[[Sequence[Track], MelSettings], list[Split]]] = {
@@ -141,15 +142,21 @@ def _stratified(tracks: Sequence[Track], share: float) -> tuple[list[Track], lis
     return rest, taken
 
 
-def _by_artist(tracks: Sequence[Track], share: float) -> tuple[list[Track], list[Track]]:
-    """Return the tracks in two parts, the second about that share of each genre, no artist in both.
+def _artist(track: Track) -> str:
+    """Return the artist; a track of nobody known is an artist of its own."""
+    return track.artist or f"?{track.name}"
 
-    A track of nobody known is an artist of its own.
-    """
+
+def _block(track: Track) -> str:
+    return track.block or _artist(track)
+
+
+def _by_group(tracks: Sequence[Track], share: float, group: Callable[[Track], str]) -> tuple[list[Track], list[Track]]:
+    """Return the tracks in two parts, the second about that share of each genre, no group in both."""
     genres = [track.genre for track in tracks]
-    artists = [track.artist or f"?{track.name}" for track in tracks]
+    groups = [group(track) for track in tracks]
     folds = StratifiedGroupKFold(round(1 / share), shuffle=True, random_state=_SEED)
     rest: NDArray[np.intp]
     taken: NDArray[np.intp]
-    rest, taken = next(iter(folds.split(np.zeros(len(tracks)), genres, artists)))
+    rest, taken = next(iter(folds.split(np.zeros(len(tracks)), genres, groups)))
     return [tracks[index] for index in rest], [tracks[index] for index in taken]

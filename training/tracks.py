@@ -40,14 +40,16 @@ class BadData(ValueError):
 class Track:
     """One song: `clips` are its scaled log-mel spectrograms, float32 of shape (n_mels, frames) in [0, 1].
 
-    `artist` is None where nobody knows. `published` has the part that published splits assign to the track, by the
-    split's name. `audio` is the file that the clips were computed from, None for pictures.
+    `artist` is None where nobody knows. `block` is what `block-random` keeps together, None for the artist.
+    `published` has the part that published splits assign to the track, by the split's name. `audio` is the file that
+    the clips were computed from, None for pictures.
     """
 
     name: str
     genre: str
     clips: list[NDArray[np.float32]] = field(repr=False)
     artist: str | None = None
+    block: str | None = None
     published: Mapping[str, str] = field(default_factory=dict)
     audio: Path | None = field(default=None, repr=False)
 
