@@ -27,9 +27,7 @@ class Dataset:
 
     def protocols_in(self, data: Path) -> tuple[str, ...]:
         """Return the protocols that the data in a folder is enough for."""
-        return tuple(
-            name for name in self.protocols if name != "official" or (data / "fma_metadata" / "tracks.csv").is_file()
-        )
+        return tuple(name for name in self.protocols if name != "official" or fma_small.has_table(data))
 
     def has_tags(self, data: Path) -> bool:
         """Return whether the data in a folder is enough for models with an encoder: audio, or published tags."""
