@@ -58,6 +58,10 @@ hooks: .venv/dev/installed ## check format, lint and types at each commit
 results: .venv/dev/installed ## train every model and write the tables of results, as far as they lack (DATA=folder)
 	$(DEV)/python -m training results --data $(DATA)
 
+.PHONY: encoder
+encoder: .cache/musicnn/installed ## make the encoder under the best models again, from the package musicnn (DATA=folder)
+	$(DEV)/python -m training encoder --package .cache/musicnn/musicnn --audio $(DATA)/audio/gtzan*
+
 .PHONY: bench
 bench: .venv/dev/installed ## measure the service beside its peers (SONG=file of 30 seconds or more, MIX=folder of songs)
 	$(DEV)/python -m benchmarks --song $(SONG) --mix $(MIX)
@@ -85,6 +89,11 @@ lock: .venv/dev/installed ## resolve pyproject.toml into requirements/*.txt agai
 .PHONY: clean
 clean: ## remove the virtual environments and caches
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache
+
+.cache/musicnn/installed: requirements/encoder.txt .venv/dev/installed
+	$(DEV)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps --no-compile --upgrade \
+		--target $(@D) -r $<
+	@touch $@
 
 # The command reads the code here, and the models.
 .venv/batch/bin/genre-score: .venv/batch/installed pyproject.toml

@@ -50,9 +50,12 @@ def save_bundle(bundle: Bundle, models: Path = MODELS) -> Path:
     return folder
 
 
-def save_encoder(card: EncoderCard, weights: bytes, models: Path = MODELS) -> None:
-    """Write an encoder as the folder `models/<name>`; its card has the hash of the weights."""
-    _save(models / card.name, card.weights_sha256, weights, ENCODER_CARD_FILE, card.to_json())
+def save_encoder(card: EncoderCard, weights: bytes, models: Path = MODELS) -> Path:
+    """Write an encoder as the folder `models/<name>`, as `save_bundle` does, and return that folder."""
+    folder = models / card.name
+    card = replace(card, weights_sha256=hashlib.sha256(weights).hexdigest())
+    _save(folder, card.weights_sha256, weights, ENCODER_CARD_FILE, card.to_json())
+    return folder
 
 
 def load_bundle(folder: Path) -> Bundle:

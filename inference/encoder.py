@@ -12,8 +12,8 @@ from inference.session import load_session
 
 INPUTS = ("patches", "heard")
 OUTPUT = "tag_logits"
-# Bounds the memory a long song takes inside the network.
-_PATCHES_PER_RUN = 8
+# Together they would take 15 MB each inside the network, and not a moment less.
+_PATCHES_PER_RUN = 1
 
 
 class TagEncoder:

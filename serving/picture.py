@@ -86,9 +86,10 @@ def _spectrogram(explanation: Explanation, song: SongWindows, settings: MelSetti
     """Return the song's windows side by side, in grey and tinted."""
     grey = Image.new("L", (_WIDTH, _HEIGHT))
     tint = Image.new("F", (_WIDTH, _HEIGHT))
-    for window, weights, start in zip(song.windows, explanation.weights, song.start_seconds, strict=True):
+    spans = zip(song.windows, explanation.weights, song.start_seconds, song.end_seconds, strict=True)
+    for window, weights, start, end_of_window in spans:
         # To where the next one begins, or into it.
-        end = min(start + settings.window_seconds + settings.frame_seconds, song.duration_seconds)
+        end = min(end_of_window + settings.frame_seconds, song.duration_seconds)
         left, right = (round(_WIDTH * moment / song.duration_seconds) for moment in (start, end))
         if right <= left:
             continue

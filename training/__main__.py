@@ -6,6 +6,7 @@ python -m training evaluate --bundle models/gtzan-svm --data FOLDER_OR_ZIP
 python -m training audit --data ../shared/data
 python -m training import MODEL.keras --card CARD.json
 python -m training export --bundle models/gtzan-cnn --to gtzan-cnn.keras
+python -m training encoder --package FOLDER/musicnn --audio FOLDER
 python -m training check --data ../shared/data
 python -m training results --data ../shared/data
 """
@@ -19,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
-from inference.bundle import MODELS, BadBundle, load_bundle, save_bundle, write_whole
+from inference.bundle import MODELS, BadBundle, load_bundle, save_bundle, save_encoder, write_whole
 from inference.classifier import GenreClassifier
 from training.audit import Duplicate, across_sides, find_duplicates, shared_artists, shared_songs
 from training.datasets import DATASETS
@@ -27,6 +28,7 @@ from training.evaluation import evaluate
 from training.export import BadExport
 from training.fit import KINDS, fit
 from training.kaggle import check_harness
+from training.msd_musicnn import convert, measure_bands, read_checkpoint
 from training.non_music_corpus import FILES, share_not_sure
 from training.report import write_report
 from training.results import REPORTED, RESULTS, FailedTraining, make_results
@@ -75,6 +77,14 @@ def main() -> int:
     export.add_argument("--bundle", type=Path, required=True)
     export.add_argument("--to", type=Path, required=True, metavar="FILE", help="of the kind .keras or .h5")
     export.set_defaults(run=run_export)
+
+    encoder = commands.add_parser("encoder", help="make the encoder bundle of the package musicnn")
+    encoder.add_argument("--package", type=Path, required=True, help="folder that the package is installed in")
+    encoder.add_argument(
+        "--audio", type=Path, nargs="+", required=True, help="folders of songs, to measure their bands"
+    )
+    encoder.add_argument("--models", type=Path, default=MODELS, help="folder to save the bundle in (%(default)s)")
+    encoder.set_defaults(run=run_encoder)
 
     check = commands.add_parser("check", help="reproduce the study's classical figures from its own features")
     check.add_argument("--data", type=Path, required=True)
@@ -160,6 +170,13 @@ def run_export(arguments: argparse.Namespace) -> None:
 
     export_network(arguments.bundle, arguments.to)
     print(f"Saved {arguments.to}")
+
+
+def run_encoder(arguments: argparse.Namespace) -> None:
+    """Convert the pretrained network and save it beside the models."""
+    bands = measure_bands(path for folder in arguments.audio for path in folder.rglob("*") if path.is_file())
+    card, weights = convert(read_checkpoint(arguments.package), bands)
+    print(f"Saved {save_encoder(card, weights, arguments.models)}")
 
 
 def run_check(arguments: argparse.Namespace) -> None:

@@ -13,7 +13,8 @@ from training.tracks import Track, read_tracks
 class Dataset:
     """A data set: how it is read from a folder, and what its bundles' cards say of it.
 
-    The first of its protocols is the one that its shipped bundles are of.
+    `pictures` is the file of pictures that takes the place of audio, and `tags` that of an encoder's published outputs
+    for them. The first of its protocols is the one that its shipped bundles are of.
     """
 
     title: str
@@ -21,12 +22,18 @@ class Dataset:
     licence: str
     protocols: tuple[str, ...]
     read: Callable[[Path], list[Track]]
+    pictures: str | None = None
+    tags: str | None = None
 
     def protocols_in(self, data: Path) -> tuple[str, ...]:
         """Return the protocols that the data in a folder is enough for."""
-        return tuple(
-            name for name in self.protocols if name != "official" or (data / "fma_metadata" / "tracks.csv").is_file()
-        )
+        return tuple(name for name in self.protocols if name != "official" or fma_small.has_table(data))
+
+    def has_tags(self, data: Path) -> bool:
+        """Return whether the data in a folder is enough for models with an encoder: audio, or published tags."""
+        if self.pictures is None or not (data / self.pictures).exists():
+            return True
+        return self.tags is not None and (data / self.tags).exists()
 
 
 DATASETS = {
@@ -36,6 +43,8 @@ DATASETS = {
         gtzan.LICENCE,
         ("fault-filtered", "artist-3fold", "track-random", "window-random"),
         gtzan.read_gtzan,
+        gtzan.PICTURES,
+        gtzan.TAGS_FILE,
     ),
     "fma-small": Dataset(
         fma_small.TITLE,
@@ -43,6 +52,7 @@ DATASETS = {
         fma_small.LICENCE,
         ("block-random", "official", "track-random", "window-random"),
         fma_small.read_fma_small,
+        fma_small.PICTURES,
     ),
     "folder": Dataset(
         "own music",

@@ -13,6 +13,7 @@ recording that lacks high or low frequencies, the tags alone decide; and one tha
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import onnx
@@ -27,13 +28,14 @@ from tqdm import tqdm
 
 from features.settings import MelSettings
 from features.statistics import mel_statistics
-from features.windows import SongWindows, cut_windows, song_windows
+from features.windows import cut_windows, song_windows
 from inference.classifier import OUTPUT
 from inference.encoder import TagEncoder
+from training import non_music
 from training.export import append_graph, parse_graph
 from training.non_music import high_voices, non_music_clips, non_music_sounds
 from training.tags import encoded_windows
-from training.tracks import Track
+from training.tracks import CACHE, Track, cached_clips
 
 _GENRE_LOGITS = "genre_logits"
 # Chosen by GTZAN's fault-filtered validation songs, and by kinds of generated sound held out in turn.
@@ -98,11 +100,10 @@ def add_gate(
         tables |= _fit(songs, others, _C).tables("gate")
         text = _text("", _ONE_GATE.format(gate="gate", taken="mel_statistics"))
     else:
-        sounds = _sounds(settings, encoder)
-        others = mel_statistics(np.concatenate([sound.windows for sound in sounds]))
+        others, other_tags = _non_music(settings, encoder)
         encoded = np.concatenate([encoded_windows(t, settings, encoder.card.patches).tag_logits for t in tracks])
         tables |= _fit(songs, others, _C).tables("own_gate")
-        tables |= _fit(encoded, _tags(sounds, encoder), _TAG_C).tables("tag_gate")
+        tables |= _fit(encoded, other_tags, _TAG_C).tables("tag_gate")
         tables |= {
             "gate_last_axis": np.array([1]),
             "gate_lost_without_lows": np.array(1 - _MOST_WITHOUT_LOWS),
@@ -159,17 +160,22 @@ def _fit(songs: NDArray[np.float32], others: NDArray[np.float32], c: float) -> _
     return _Gate(standardise.mean_, standardise.scale_, weights[:, None], bias)
 
 
-def _sounds(settings: MelSettings, encoder: TagEncoder) -> list[SongWindows]:
-    """Return sounds that are no music with their patches, through the same front end as songs."""
-    sounds = [*non_music_sounds(settings, _NON_MUSIC_CLIPS, seed=0), *high_voices(settings, _HIGH_VOICES, seed=7)]
-    songs = []
-    for sound in tqdm(sounds, "generating non-music", unit="sound"):
-        file = io.BytesIO()
-        soundfile.write(file, sound, settings.sample_rate_hz, format="WAV", subtype="FLOAT")
-        songs.append(song_windows(file.getvalue(), settings, patches=encoder.card.patches))
-    return songs
+def _non_music(settings: MelSettings, encoder: TagEncoder) -> list[NDArray[np.float32]]:
+    """Return statistics and tags of sounds that are no music, through the same front end as songs; kept in the cache.
 
+    Shapes (n, k), for all windows, and (m, tags), for those that are not silent.
+    """
 
-def _tags(sounds: Sequence[SongWindows], encoder: TagEncoder) -> NDArray[np.float32]:
-    """Return the logits of the tags of all windows of sounds that are not silent, shape (n, tags)."""
-    return np.concatenate([encoder.window_logits(sound).mean(axis=1)[sound.weights > 0] for sound in sounds])
+    def compute() -> list[NDArray[np.float32]]:
+        sounds = [*non_music_sounds(settings, _NON_MUSIC_CLIPS, seed=0), *high_voices(settings, _HIGH_VOICES, seed=7)]
+        statistics, tags = [], []
+        for sound in tqdm(sounds, "hearing non-music", unit="sound"):
+            file = io.BytesIO()
+            soundfile.write(file, sound, settings.sample_rate_hz, format="WAV", subtype="FLOAT")
+            song = song_windows(file.getvalue(), settings, patches=encoder.card.patches)
+            statistics.append(mel_statistics(song.windows))
+            tags.append(encoder.window_logits(song).mean(axis=1)[song.weights > 0])
+        return [np.concatenate(statistics), np.concatenate(tags)]
+
+    key = ["non-music", settings, encoder.card.weights_sha256, _HIGH_VOICES, Path(non_music.__file__).read_bytes()]
+    return cached_clips(CACHE / "non_music", key, compute)

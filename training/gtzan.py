@@ -30,6 +30,8 @@ from training.msd_musicnn import TAGS
 from training.tracks import BadData, TagCurves, Track, read_tracks
 
 TITLE = "GTZAN"
+PICTURES = "gtzan_mel.zip"
+TAGS_FILE = "gtzan_musicnn_tags.npz"
 SETTINGS = MelSettings()
 LICENCE = "Trained on GTZAN (Tzanetakis and Cook, 2002), which carries no licence; no audio of it is contained."
 
@@ -49,9 +51,9 @@ def read_gtzan(data: Path) -> list[Track]:
         if not set(reader.fieldnames or ()) >= _COLUMNS:
             raise BadData(f"{table} must be a tab-separated table with the columns {', '.join(sorted(_COLUMNS))}.")
         rows = {row["track"]: row for row in reader}
-    pictures = data / "gtzan_mel.zip"
+    pictures = data / PICTURES
     tracks = read_tracks(pictures if pictures.exists() else data, SETTINGS, rows.keys())
-    tags = _read_tags(data / "gtzan_musicnn_tags.npz") if pictures.exists() else {}
+    tags = _read_tags(data / TAGS_FILE) if pictures.exists() else {}
     return [
         replace(
             track,

@@ -23,6 +23,7 @@ _MODELS = {
     "logistic": "logistic regression",
     "cnn": "CNN",
     "cnn-bilstm": "CNN + BiLSTM",
+    "fast": "perceptron",
     "best": "our best",
 }
 # Protocol -> what stands on both of its sides, and how it came there.
@@ -51,10 +52,10 @@ _PROTOCOLS = {
         "once; validation takes whole artists of the two others.",
     ),
     "block-random": (
-        "few artists",
+        "some artists",
         "FMA gave out its ids album by album, so that neighbouring ids of one genre, at most 20 apart, are mostly one "
         "artist's. Such a row of neighbours stays together. An artist with two albums far apart may stand on both "
-        "sides.",
+        "sides: of 2,035 artists 183 do, and they have 31% of the test songs.",
     ),
     "official": (
         "nobody",
@@ -165,10 +166,10 @@ def _sections(records: Sequence[Record]) -> Iterator[str]:
     yield _beside_study(records)
     yield (
         "Accuracy. The study's figures are those of its Tables II (GTZAN) and III (FMA-Small); ours by the same split "
-        "are in bold. Published lists are `fault-filtered` and `official`; artists are apart in `artist-3fold` and, "
-        "as far as can be told, in `block-random`. What a column is worth is said [below](#what-stands-on-both-sides). "
-        "`python -m training check` makes the study's classical figures for GTZAN again from its own features, to the "
-        "digit."
+        "are in bold. Published lists are `fault-filtered` and `official`; artists are apart in `artist-3fold` and in "
+        "`official`, most of them in `block-random`. What a column is worth is said "
+        "[below](#what-stands-on-both-sides). `python -m training check` makes the study's classical figures for GTZAN "
+        "again from its own features, to the digit."
     )
     for dataset, title in _DATASETS.items():
         if of_dataset := [record for record in records if record["dataset"] == dataset]:

@@ -115,7 +115,7 @@ def _jobs(data: Path, datasets: Sequence[str], kinds: Sequence[str]) -> list[Job
         for name in datasets
         for protocol in protocols[name]
         for kind in kinds
-        if KINDS[kind].seeded or seed == SEEDS[0]
+        if (KINDS[kind].seeded or seed == SEEDS[0]) and (not KINDS[kind].encoded or DATASETS[name].has_tags(data))
     ]
     return sorted(jobs, key=lambda job: (job.seed, protocols[job.dataset].index(job.protocol)))
 

@@ -6,7 +6,7 @@ neighbours, with half of the same sound, among those learned from.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -52,12 +52,7 @@ def make_splits(
 
 def artist_folds(tracks: Sequence[Track], folds: int) -> list[tuple[list[Track], list[Track]]]:
     """Return the tracks in two parts for each fold, the second part each track's once, no artist in both."""
-    genres, artists = [track.genre for track in tracks], _artists(tracks)
-    splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=_SEED)
-    return [
-        ([tracks[index] for index in rest], [tracks[index] for index in taken])
-        for rest, taken in splitter.split(np.zeros(len(tracks)), genres, artists)
-    ]
+    return list(_group_folds(tracks, folds, _artist))
 
 
 def require_enough(split: Split, genres: Iterable[str], protocol: str, sides: Sequence[str] = SIDES) -> None:
@@ -108,7 +103,8 @@ def official(tracks: Sequence[Track], _: MelSettings) -> list[Split]:
     """Return FMA's own split; raise BadData if the tracks came without the table that has it."""
     if not any("official" in track.published for track in tracks):
         raise BadData(
-            "The official split stands in fma_metadata/tracks.csv. Unpack fma_metadata.zip into the data folder."
+            "The official split stands in fma_metadata/tracks.csv or fma_small_tracks.tsv. "
+            "Unpack fma_metadata.zip into the data folder."
         )
     return [_published_sides(tracks, "official")]
 
@@ -118,7 +114,7 @@ def artist_3fold(tracks: Sequence[Track], _: MelSettings) -> list[Split]:
     folds = ["1", "2", "3"]
     return [
         Split(
-            *_by_artist(_published(tracks, "artist-3fold", set(folds) - {fold}), VALID_SHARE),
+            *_by_group(_published(tracks, "artist-3fold", set(folds) - {fold}), VALID_SHARE, _artist),
             _published(tracks, "artist-3fold", [fold]),
         )
         for fold in folds
@@ -126,9 +122,9 @@ def artist_3fold(tracks: Sequence[Track], _: MelSettings) -> list[Split]:
 
 
 def block_random(tracks: Sequence[Track], _: MelSettings) -> list[Split]:
-    """Return tracks split at random by artist, or by what stands for one."""
-    rest, test = _by_artist(tracks, TEST_SHARE)
-    return [Split(*_by_artist(rest, VALID_SHARE), test)]
+    """Return tracks split at random by block, or by artist where they have none."""
+    rest, test = _by_group(tracks, TEST_SHARE, _block)
+    return [Split(*_by_group(rest, VALID_SHARE, _block), test)]
 
 
 PROTOCOLS: dict[str, Callable[[Sequence[Track], MelSettings], list[Split]]] = {
@@ -161,13 +157,25 @@ def _stratified(tracks: Sequence[Track], share: float) -> tuple[list[Track], lis
     return rest, taken
 
 
-def _by_artist(tracks: Sequence[Track], share: float) -> tuple[list[Track], list[Track]]:
-    """Return the tracks in two parts, the second about that share of each genre, no artist in both.
-
-    A track of nobody known is an artist of its own.
-    """
-    return artist_folds(tracks, round(1 / share))[0]
+def _artist(track: Track) -> str:
+    """Return the artist; a track of nobody known is an artist of its own."""
+    return track.artist or f"?{track.name}"
 
 
-def _artists(tracks: Sequence[Track]) -> list[str]:
-    return [track.artist or f"?{track.name}" for track in tracks]
+def _block(track: Track) -> str:
+    return track.block or _artist(track)
+
+
+def _by_group(tracks: Sequence[Track], share: float, group: Callable[[Track], str]) -> tuple[list[Track], list[Track]]:
+    """Return the tracks in two parts, the second about that share of each genre, no group in both."""
+    return next(_group_folds(tracks, round(1 / share), group))
+
+
+def _group_folds(
+    tracks: Sequence[Track], folds: int, group: Callable[[Track], str]
+) -> Iterator[tuple[list[Track], list[Track]]]:
+    """Yield the tracks in two parts for each fold, the second each track's once, no group in both."""
+    genres, groups = [track.genre for track in tracks], [group(track) for track in tracks]
+    splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=_SEED)
+    for rest, taken in splitter.split(np.zeros(len(tracks)), genres, groups):
+        yield [tracks[index] for index in rest], [tracks[index] for index in taken]

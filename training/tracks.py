@@ -52,18 +52,22 @@ class TagCurves:
 class Track:
     """One song: `clips` are its scaled log-mel spectrograms, float32 of shape (n_mels, frames) in [0, 1].
 
-    `artist` is None where nobody knows. `published` has the part that published splits assign to the track, by the
-    split's name. `audio` is the file that the clips were computed from, None for pictures. `tags`, where they are
-    known, are the outputs of an encoder for the song.
+    `artist` is None where nobody knows. `block` is what `block-random` keeps together, None for the artist.
+    `published` has the part that published splits assign to the track, by the split's name. `audio` is the file that
+    the clips were computed from, None for pictures. `tags` are the outputs of an encoder for the song, and `embedding`
+    is another network's of the whole track, float32 of shape (size,), to learn beside the genre; None where they are
+    not known.
     """
 
     name: str
     genre: str
     clips: list[NDArray[np.float32]] = field(repr=False)
     artist: str | None = None
+    block: str | None = None
     published: Mapping[str, str] = field(default_factory=dict)
     audio: Path | None = field(default=None, repr=False)
     tags: "TagCurves | None" = field(default=None, repr=False)
+    embedding: NDArray[np.float32] | None = field(default=None, repr=False)
 
     def windows(self, settings: MelSettings) -> NDArray[np.float32]:
         """Return the windows of all clips, shape (n, n_mels, window_frames, 1)."""

@@ -4,6 +4,7 @@ import csv
 import io
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from features.windows import song_windows
 from tests.sounds import encode, music
 from training import tracks as tracks_module
 from training.audit import shared_artists
+from training.datasets import DATASETS
 from training.fma_small import SETTINGS, read_fma_small
 from training.splits import SIDES, make_splits
 from training.tracks import BadData, read_tracks
@@ -91,13 +93,76 @@ def write_pictures(data: Path, numbers: list[int]) -> None:
             archive.writestr(f"Rock/{number:06}.jpg", buffer.getvalue())
 
 
-def test_pictures_take_artists_from_the_table_and_otherwise_from_their_neighbours(tmp_path: Path) -> None:
+SHORT_TABLE = """track_id\tgenre\tofficial_split\tartist_id
+1002\tRock\ttraining\t43
+1008\tRock\ttest\t103
+1100\tRock\tvalidation\t
+"""
+
+
+def test_pictures_have_blocks_of_neighbours_and_artists_only_from_a_table(tmp_path: Path) -> None:
     write_pictures(tmp_path, [1002, 1008, 1100, 1110, 107_535])
-    assert [track.artist for track in read_fma_small(tmp_path)] == ["Rock-001002"] * 2 + ["Rock-001100"] * 2
-    write_table(tmp_path)
     tracks = read_fma_small(tmp_path)
-    assert [track.artist for track in tracks] == ["43", "103", "Rock-001100", "Rock-001100"]
-    assert [dict(track.published) for track in tracks] == [{"official": "train"}, {"official": "test"}, {}, {}]
+    blocks = ["Rock-001002"] * 2 + ["Rock-001100"] * 2
+    assert [track.block for track in tracks] == blocks
+    assert [(track.artist, dict(track.published)) for track in tracks] == [(None, {})] * 4
+    assert "official" not in DATASETS["fma-small"].protocols_in(tmp_path)
+    (tmp_path / "fma_small_tracks.tsv").write_text(SHORT_TABLE)
+    tracks = read_fma_small(tmp_path)
+    assert [track.block for track in tracks] == blocks
+    assert [track.artist for track in tracks] == ["43", "103", None, None]
+    assert [track.published.get("official") for track in tracks] == ["train", "test", "valid", None]
+    assert "official" in DATASETS["fma-small"].protocols_in(tmp_path)
+
+
+def test_the_published_table_counts_where_there_is_a_short_one_too(tmp_path: Path) -> None:
+    write_pictures(tmp_path, [1002, 1008])
+    write_table(tmp_path)
+    (tmp_path / "fma_small_tracks.tsv").write_text(SHORT_TABLE.replace("training", "test"))
+    assert [track.published for track in read_fma_small(tmp_path)] == [{"official": "train"}, {"official": "test"}]
+    assert "official" in DATASETS["fma-small"].protocols_in(tmp_path)
+
+
+def test_the_short_table_is_enough_for_songs(tmp_path: Path, songs: list[bytes]) -> None:
+    write_songs(tmp_path, songs[:8])
+    (tmp_path / "fma_small_tracks.tsv").write_text(SHORT_TABLE)
+    assert [(track.name, track.genre, track.artist) for track in read_fma_small(tmp_path)] == [("001002", "Rock", "43")]
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        ("track_id\tgenre\tartist_id\n", r"must be a tab-separated table with the columns artist_id, genre, official"),
+        (SHORT_TABLE.replace("validation", "last"), r"without an id or an official split \(KeyError\('last'\)\)"),
+        (SHORT_TABLE.replace("1002", "one"), "without an id or an official split"),
+    ],
+)
+def test_a_short_table_of_another_kind_is_named(table: str, message: str, tmp_path: Path) -> None:
+    write_pictures(tmp_path, [1002])
+    (tmp_path / "fma_small_tracks.tsv").write_text(table)
+    with pytest.raises(BadData, match=message):
+        read_fma_small(tmp_path)
+
+
+def test_embeddings_come_from_their_file_by_track_id(tmp_path: Path) -> None:
+    write_pictures(tmp_path, [1002, 1008])
+    assert [track.embedding for track in read_fma_small(tmp_path)] == [None, None]
+    embeddings = np.arange(6, dtype=np.float64).reshape(2, 3)
+    np.savez(tmp_path / "fma_small_vggish.npz", track_id=[1008, 9], embedding=embeddings)
+    one, other = read_fma_small(tmp_path)
+    assert one.embedding is None
+    np.testing.assert_array_equal(other.embedding, np.arange(3))
+
+
+@pytest.mark.parametrize("arrays", [{"track_id": [1]}, {"track_id": [1, 2], "embedding": np.zeros((1, 3))}, None])
+def test_embeddings_of_another_kind_are_named(arrays: dict[str, Any] | None, tmp_path: Path) -> None:
+    write_pictures(tmp_path, [1002])
+    if arrays is None:
+        (tmp_path / "fma_small_vggish.npz").write_text("words")
+    else:
+        np.savez(tmp_path / "fma_small_vggish.npz", **arrays)
+    with pytest.raises(BadData, match="holds no embeddings"):
+        read_fma_small(tmp_path)
 
 
 def test_what_is_missing_is_named(tmp_path: Path, songs: list[bytes]) -> None:

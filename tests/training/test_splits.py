@@ -105,7 +105,7 @@ def test_too_few_tracks_are_named_before_training(protocol: str, each: int, mess
 
 def test_the_official_split_needs_its_table() -> None:
     without = [replace(track, published={}) for track in tracks()]
-    with pytest.raises(BadData, match=r"official split stands in fma_metadata/tracks\.csv"):
+    with pytest.raises(BadData, match=r"official split stands in fma_metadata/tracks\.csv or fma_small_tracks\.tsv"):
         make_splits(without, "official", SETTINGS)
 
 
@@ -179,15 +179,34 @@ def test_no_honest_split_of_gtzan_keeps_a_recording_on_two_sides(research_data: 
     assert not across_sides(published, duplicates)
 
 
+def test_blocks_stay_together_whoever_the_artists_are() -> None:
+    items = [replace(track, artist=f"{track.name}'s", block=track.artist) for track in tracks()]
+    (by_artist,) = make_splits(tracks(), "block-random", SETTINGS)
+    (by_block,) = make_splits(items, "block-random", SETTINGS)
+    assert names(by_block, "test") == names(by_artist, "test")
+
+
 def test_fmas_neighbours_are_kept_together(research_data: Path) -> None:
     items = fma_small.read_fma_small(research_data)
     assert len(items) == 6993
     (split,) = make_splits(items, "block-random", fma_small.SETTINGS)
-    assert not shared_artists(split)
+    blocks = [{item.block for item in getattr(split, side)} for side in SIDES]
+    assert sum(map(len, blocks)) == len(set().union(*blocks)) == 1939
     by_genre: dict[str, list[tuple[int, str | None]]] = {}
     for item in items:
-        by_genre.setdefault(item.genre, []).append((int(item.name), item.artist))
+        by_genre.setdefault(item.genre, []).append((int(item.name), item.block))
     for ids in by_genre.values():
         ids.sort()
-        for (one, artist), (other, next_artist) in pairwise(ids):
-            assert (artist == next_artist) == (other - one <= 20) or 107535 in range(one, other)
+        for (one, block), (other, next_block) in pairwise(ids):
+            assert (block == next_block) == (other - one <= 20) or 107535 in range(one, other)
+
+
+def test_fmas_artists_are_apart_in_its_official_split_and_mostly_between_blocks(research_data: Path) -> None:
+    items = fma_small.read_fma_small(research_data)
+    (published,) = make_splits(items, "official", fma_small.SETTINGS)
+    # The silent track is one of 5,597.
+    assert [len(getattr(published, side)) for side in SIDES] == [5596, 713, 684]
+    assert not shared_artists(published)
+    (split,) = make_splits(items, "block-random", fma_small.SETTINGS)
+    assert len({item.artist for item in items} - {None}) == 2035
+    assert len(shared_artists(split)) == 183
