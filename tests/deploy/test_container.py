@@ -28,6 +28,9 @@ from tests.site.conftest import missing
 from tests.site.process import MEMBER, PRODUCTION
 from tests.sounds import encode, music, song
 
+# An image takes minutes to build.
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+
 TAG = "test"
 SERVICE, SITE = f"music-genre-classifier:{TAG}", f"music-genre-site:{TAG}"
 # As in compose.yaml, but for the network.
@@ -142,11 +145,13 @@ def test_a_request_under_way_is_answered_when_it_is_stopped(images: Engine) -> N
         )
         asking.start()
         metrics = ""
+        deadline = time.monotonic() + 60
         while not re.search(r"request_in_progress\{.*/classify.*\} [1-9]", metrics):
             assert asking.is_alive(), "it was answered before it could be stopped"
+            assert time.monotonic() < deadline
             metrics = requests.get(f"{url}/metrics", timeout=10).text
         images.docker("stop", "--time", "120", name)
-        asking.join()
+        asking.join(timeout=120)
         assert [answer.status_code for answer in answers] == [200]
         assert images.docker("inspect", "--format", "{{.State.ExitCode}} {{.State.OOMKilled}}", name) == "0 false"
 

@@ -51,7 +51,7 @@ def test_too_many_at_once_are_told_to_come_back_while_the_others_are_answered(se
     with ThreadPoolExecutor(40) as pool:
         waiting = [pool.submit(classify, server, SONG) for _ in range(40)]
         health = [requests.get(f"{server.url}/{path}", timeout=10).status_code for path in ("livez", "readyz")]
-        responses = [future.result() for future in waiting]
+        responses = [future.result(timeout=90) for future in waiting]
     assert health == [200, 200]
     statuses = Counter(response.status_code for response in responses)
     assert set(statuses) == {200, 429}
@@ -87,6 +87,7 @@ def test_a_song_that_takes_too_long_is_given_up(tmp_path: Path) -> None:
         assert "takes too long" in response.json()["error"]
 
 
+@pytest.mark.slow
 def test_a_feature_process_that_is_killed_costs_no_answer(tmp_path: Path) -> None:
     apart = {"GENRE_MEL_FEATURES": "process"}
     with serve("service:GenreService", ROOT, tmp_path / "log", **apart) as server, ThreadPoolExecutor(4) as pool:
@@ -94,7 +95,7 @@ def test_a_feature_process_that_is_killed_costs_no_answer(tmp_path: Path) -> Non
         workers = psutil.Process(server.process.pid).children(recursive=True)
         (feature_process,) = (worker for worker in workers if "MelFeatures" in worker.cmdline())
         feature_process.kill()
-        assert Counter(answer.result().status_code for answer in answers) == {200: 40}
+        assert Counter(answer.result(timeout=90).status_code for answer in answers) == {200: 40}
 
 
 @pytest.mark.parametrize(

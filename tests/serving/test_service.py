@@ -523,6 +523,7 @@ def test_the_dashboard_draws_metrics_that_there_are(server: Server) -> None:
         assert re.search(rf"^{name}\b", served, re.MULTILINE), name
 
 
+@pytest.mark.slow
 def test_a_bento_serves_the_same_answers_from_another_folder(tmp_path: Path) -> None:
     home = {"BENTOML_HOME": str(tmp_path / "bentoml"), "BENTOML_DO_NOT_TRACK": "True"}
     build = subprocess.run(
