@@ -143,9 +143,12 @@ def test_a_folder_without_bundles_is_named(tmp_path: Path) -> None:
 def test_the_shipped_bundles_are_whole_and_small() -> None:
     cards = list_cards()
     assert {"gtzan-svm", "gtzan-cnn"} <= set(cards)
+    assert next(iter(cards)) == "gtzan-best"
     for name, card in cards.items():
         load_bundle(MODELS / name)
-        assert set(card.scores) == {"valid", "test"}
+        # A model with an encoder has no validation tracks: there are no tags of them.
+        assert set(card.scores) == {"cross-validation" if card.encoder else "valid", "test"}
         assert card.training.protocol
         assert card.licence
-    assert sum(path.stat().st_size for path in MODELS.rglob("*")) < 10_000_000
+    # Of it, the encoder is a quarter, once for all models that use it.
+    assert sum(path.stat().st_size for path in MODELS.rglob("*")) < 12_000_000

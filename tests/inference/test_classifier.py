@@ -15,10 +15,10 @@ import soundfile
 from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
-from features.settings import MelSettings
+from features.settings import MelSettings, PatchSettings
 from features.windows import SongWindows, song_windows
 from inference.bundle import MODELS, BadBundle, Bundle, list_cards, load_bundle
-from inference.classifier import GenreClassifier
+from inference.classifier import Encoded, GenreClassifier
 from tests.sounds import FFMPEG, LIBSNDFILE, encode, song
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -31,9 +31,17 @@ def classifier(request: pytest.FixtureRequest) -> GenreClassifier:
 
 
 @cache
-def windows_of(seconds: float, suffix: str, rate: int, settings: MelSettings) -> SongWindows:
+def windows_of(
+    seconds: float, suffix: str, rate: int, settings: MelSettings, patches: PatchSettings | None
+) -> SongWindows:
     """Return the windows of a song, which all models with the same settings share."""
-    return song_windows(song(seconds, suffix, rate), settings)
+    return song_windows(song(seconds, suffix, rate), settings, patches=patches)
+
+
+def features(classifier: GenreClassifier, seconds: float, suffix: str, rate: int) -> SongWindows:
+    """Return a song's windows, with patches for a model with an encoder."""
+    encoder = classifier.card.encoder
+    return windows_of(seconds, suffix, rate, classifier.card.mel, encoder.patches if encoder else None)
 
 
 def test_an_answer_is_complete(classifier: GenreClassifier) -> None:
@@ -64,8 +72,8 @@ def test_an_answer_is_complete(classifier: GenreClassifier) -> None:
 
 
 def test_a_song_is_the_mean_of_its_windows(classifier: GenreClassifier) -> None:
-    windows = windows_of(65, "wav", 44_100, classifier.card.mel)
-    by_window = classifier.window_probabilities(windows.windows)
+    windows = features(classifier, 65, "wav", 44_100)
+    by_window = classifier.window_probabilities(windows.windows, classifier.encode(windows))
     assert by_window.shape == (len(windows.start_seconds), len(classifier.card.genres))
     probabilities = classifier.predict(windows).probabilities
     expected = dict(zip(classifier.card.genres, by_window.mean(axis=0), strict=True))
@@ -78,23 +86,33 @@ def test_a_segment_never_ends_after_the_song(classifier: GenreClassifier) -> Non
 
 
 def test_windows_asked_for_together_or_alone_have_the_same_answer(classifier: GenreClassifier) -> None:
-    windows = windows_of(400, "wav", 22_050, classifier.card.mel).windows
-    assert len(windows) > 32
-    alone = np.concatenate([classifier.window_probabilities(window[None]) for window in windows])
-    np.testing.assert_allclose(classifier.window_probabilities(windows), alone, atol=1e-6)
+    windows = features(classifier, 400, "wav", 22_050)
+    encoded = classifier.encode(windows)
+    assert len(windows.windows) > 32
+    rows = [slice(number, number + 1) for number in range(len(windows.windows))]
+    alone = [
+        classifier.window_probabilities(
+            windows.windows[row], encoded and Encoded(encoded.tag_logits[row], encoded.band_limits[row])
+        )
+        for row in rows
+    ]
+    together = classifier.window_probabilities(windows.windows, encoded)
+    np.testing.assert_allclose(together, np.concatenate(alone), atol=1e-6)
 
 
 def test_the_temperature_divides_the_logits(classifier: GenreClassifier) -> None:
     bundle = load_bundle(MODELS / classifier.card.name)
     warmer = GenreClassifier(replace(bundle, card=replace(bundle.card, temperature=3 * bundle.card.temperature)))
-    windows = windows_of(30, "wav", 44_100, classifier.card.mel).windows
-    found, cubed = classifier.window_probabilities(windows), warmer.window_probabilities(windows) ** 3
+    windows = features(classifier, 30, "wav", 44_100)
+    encoded = classifier.encode(windows)
+    found, warm = (model.window_probabilities(windows.windows, encoded) for model in (classifier, warmer))
+    cubed = warm**3
     np.testing.assert_allclose(found, cubed / cubed.sum(axis=1, keepdims=True), atol=1e-6)
 
 
 def test_below_the_threshold_there_is_no_genre_but_all_else(classifier: GenreClassifier) -> None:
     bundle = load_bundle(MODELS / classifier.card.name)
-    windows = windows_of(30, "wav", 44_100, classifier.card.mel)
+    windows = features(classifier, 30, "wav", 44_100)
     sure, unsure = (
         GenreClassifier(replace(bundle, card=replace(bundle.card, not_sure_below=least))).predict(windows)
         for least in (0.0, 1.0)
@@ -140,9 +158,7 @@ REAL_TOLERANCE = {True: 1e-6, False: 0.15}
 
 @pytest.mark.parametrize("suffix", [*LIBSNDFILE, *FFMPEG])
 def test_the_format_of_the_file_changes_little(suffix: str, classifier: GenreClassifier) -> None:
-    expected, found = (
-        classifier.predict(windows_of(30, each, 48_000, classifier.card.mel)) for each in ("wav", suffix)
-    )
+    expected, found = (classifier.predict(features(classifier, 30, each, 48_000)) for each in ("wav", suffix))
     assert found.probabilities == pytest.approx(expected.probabilities, abs=FORMAT_TOLERANCE[suffix in LOSSLESS])
 
 
@@ -182,7 +198,7 @@ def graph(inputs: list[str], output: str, genres: int) -> bytes:
         (b"these are no weights", "not a graph"),
         (graph(["spectrogram"], "logits", 10), "must take some of"),
         (graph(["windows"], "answer", 10), "must take some of"),
-        (graph(["windows"], "logits", 9), "not its 10 genres"),
+        (graph(["windows"], "logits", 9), r"gives \['n', 9\]; by its card, that is \(n, 10\)"),
     ],
 )
 def test_weights_that_do_not_fit_the_card_are_refused(weights: bytes, message: str) -> None:
