@@ -18,6 +18,9 @@ SERVE := .venv/serve/bin
 SITE := .venv/site/bin
 DEV := .venv/dev/bin
 
+# An idle worker takes tests from a busy one; a module's server then starts in both.
+PYTEST := $(DEV)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal
+
 export BENTOML_DO_NOT_TRACK := True
 export ORT_DISABLE_TELEMETRY := 1
 
@@ -36,8 +39,12 @@ run: .venv/serve/installed .venv/site/installed ## the site on http://localhost:
 	echo 'The site: http://localhost:$(SITE_PORT)'; wait $$site
 
 .PHONY: test
-test: .venv/dev/installed ## run the tests
-	$(DEV)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
+test: .venv/dev/installed ## run the tests, all but the slow ones: real servers, files and browsers
+	$(PYTEST) -m 'not slow'
+
+.PHONY: test-all
+test-all: .venv/dev/installed ## run every test, the slow ones too: images, a cluster, larger trainings
+	$(PYTEST)
 
 .PHONY: check
 check: .venv/dev/installed ## check format, lint and types

@@ -4,12 +4,14 @@ import io
 import math
 import wave
 from array import array
+from functools import cache
 
 _RATE_HZ = 22_050
 _SECONDS = 3
 _PITCHES_HZ = (220, 275, 330)
 
 
+@cache
 def chord() -> bytes:
     """Return it as a WAV file."""
     steps = [2 * math.pi * pitch_hz / _RATE_HZ for pitch_hz in _PITCHES_HZ]

@@ -35,8 +35,10 @@ def moto(log: Path) -> Iterator[dict[str, str]]:
         )
         process = subprocess.Popen([sys.executable, "-c", program], stdout=output, stderr=output)
     try:
+        deadline = time.monotonic() + 60
         while "Running on" not in (said := log.read_text()):
             assert process.poll() is None, said
+            assert time.monotonic() < deadline, said
             time.sleep(0.1)
         address = next(word for word in said.split() if word.startswith("http://"))
         assert requests.get(f"{address}/moto-api/", timeout=10).ok

@@ -1,6 +1,7 @@
 """Sounds for tests, in every format people have them in."""
 
 import io
+from functools import lru_cache
 
 import av
 import numpy as np
@@ -32,6 +33,12 @@ def music(seconds: float, rate: int = 44_100, channels: int = 2, seed: int = 0) 
     sides = [mono * (1 + 0.2 * np.sin(2 * np.pi * 0.1 * time + side)) for side in range(channels)]
     # Whole steps of 16 bits, which every lossless encoder keeps.
     return (np.round(np.stack(sides, axis=1) * 32_768) / 32_768).astype(np.float32)
+
+
+@lru_cache(maxsize=64)
+def song(seconds: float, suffix: str, rate: int = 44_100, channels: int = 2, seed: int = 0) -> bytes:
+    """Return `music` as the bytes of an audio file, encoded once per process."""
+    return encode(music(seconds, rate, channels, seed), rate, suffix)
 
 
 def encode(samples: NDArray[np.float32], rate: int, suffix: str) -> bytes:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from inference.bundle import MODELS, list_cards
-from tests.sounds import encode, music
+from tests.sounds import song
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -19,8 +19,8 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """Return what the command writes for a mono and a stereo song beside a file that is no song."""
     songs, out = tmp_path_factory.mktemp("songs"), tmp_path_factory.mktemp("out") / "robustness.json"
     (songs / "deeper").mkdir()
-    (songs / "mono.wav").write_bytes(encode(music(6, rate=22_050, channels=1), 22_050, "wav"))
-    (songs / "deeper" / "stereo.m4a").write_bytes(encode(music(6.5, seed=1), 44_100, "m4a"))
+    (songs / "mono.wav").write_bytes(song(6, "wav", 22_050, channels=1))
+    (songs / "deeper" / "stereo.m4a").write_bytes(song(6.5, "m4a", seed=1))
     (songs / "list.txt").write_text("no song")
     bundle = MODELS / next(iter(list_cards()))
     command = [sys.executable, "-m", "benchmarks.robustness", "--bundle", str(bundle), "--songs", str(songs)]

@@ -4,15 +4,23 @@ No model may learn from these. Their generators are others than those of `traini
 or the same kinds made by other means, so that what is measured is not memory.
 """
 
+import hashlib
 import io
+import pickle
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import numpy as np
 import soundfile
 from numpy.typing import NDArray
 from scipy.signal import butter, sosfilt
 
+import features
+from features.settings import MelSettings, PatchSettings
+from features.windows import SongWindows, song_windows
+from inference.bundle import write_whole
 from inference.classifier import GenreClassifier
+from training.tracks import CACHE
 
 FILES = 200
 _RATES_HZ = (16_000, 22_050, 44_100, 48_000)
@@ -22,7 +30,23 @@ Sound = NDArray[np.float64]
 
 def share_not_sure(classifier: GenreClassifier) -> float:
     """Return the share of the corpus for which a model gives no genre."""
-    return float(np.mean([classifier.classify(content).genre is None for _, content in corpus()]))
+    patches = classifier.card.encoder.patches if classifier.card.encoder else None
+    songs = _corpus_windows(classifier.card.mel, patches)
+    return float(np.mean([classifier.predict(song).genre is None for song in songs]))
+
+
+def _corpus_windows(settings: MelSettings, patches: PatchSettings | None) -> list[SongWindows]:
+    """Return what models with the same settings need of the files, kept in the cache."""
+    code = [path.read_bytes() for path in (Path(__file__), *sorted(Path(features.__file__).parent.glob("*.py")))]
+    key = hashlib.sha256(repr((settings, patches, code)).encode()).hexdigest()
+    kept = CACHE / "non_music_corpus" / f"{key}.pickle"
+    if kept.exists():
+        songs: list[SongWindows] = pickle.loads(kept.read_bytes())  # noqa: S301 - written below
+        return songs
+    songs = [song_windows(content, settings, patches=patches) for _, content in corpus()]
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(kept, pickle.dumps(songs))
+    return songs
 
 
 def corpus() -> Iterator[tuple[str, bytes]]:

@@ -3,33 +3,31 @@
 import os
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
-from typing import Any
 
 import psycopg
 import pytest
-from botocore.loaders import JSONFileLoader
+from botocore import session
+from botocore.loaders import Loader, create_loader
 
 from tests.deploy.cloud import REGION, Cloud, healthy
 from tests.moto_server import Front, moto
 from tests.site.conftest import missing
 from tests.site.test_running import POSTGRESQL
 
-_load_file = JSONFileLoader.load_file
-_loaded: dict[str, Any] = {}
 
-
-def _load_once(loader: JSONFileLoader, path: str) -> Any:
-    if path not in _loaded:
-        _loaded[path] = _load_file(loader, path)
-    return _loaded[path]
+@cache
+def _loader(search_path: str | None = None) -> Loader:
+    """Return the loader of AWS's descriptions that all clients share: it keeps what it has read, megabytes a client."""
+    return create_loader(search_path)
 
 
 @pytest.fixture(scope="module")
 def database(request: pytest.FixtureRequest) -> Iterator[str]:
-    """Return the address of a database of the module's own, in a real PostgreSQL."""
+    """Return the address of a database of the module's own, in a real PostgreSQL; each process of a run has one."""
     server, _, _ = POSTGRESQL.rpartition("/")
-    name = request.module.__name__.replace(".", "_")
+    name = f"{request.module.__name__}_{os.environ.get('PYTEST_XDIST_WORKER', 'alone')}".replace(".", "_")
     try:
         connection = psycopg.connect(POSTGRESQL, connect_timeout=5, autocommit=True)
     except psycopg.OperationalError:
@@ -65,8 +63,7 @@ def cloud(front: Front, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.
         "AWS_EC2_METADATA_DISABLED": "true",
     }.items():
         monkeypatch.setenv(name, value)
-    # Each command reads megabytes of descriptions of AWS; in one process, once is enough.
-    monkeypatch.setattr(JSONFileLoader, "load_file", _load_once)
+    monkeypatch.setattr(session, "create_loader", _loader)
     cloud = Cloud(front, capsys)
     yield cloud
     front.before = front.after = None

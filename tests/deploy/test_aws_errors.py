@@ -103,6 +103,7 @@ def times(count: int, operation: str, answer: tuple[int, str, str]) -> Callable[
     return rule
 
 
+@pytest.mark.slow
 def test_throttling_is_waited_out_and_then_said(cloud: Cloud) -> None:
     image = cloud.push("first")
     slow_down = (429, "TooManyRequestsException", "Rate exceeded")

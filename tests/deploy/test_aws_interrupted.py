@@ -51,6 +51,7 @@ def changes_of(cloud: Cloud, *arguments: str) -> int:
     return len(made)
 
 
+@pytest.mark.slow
 def test_a_change_stopped_after_any_of_its_steps_is_completed_by_the_same_command(cloud: Cloud) -> None:
     """From one deployment to a quite different one, back and forth, stopped one step later each time."""
     first = ("apply", "--image", cloud.push("first"), *FIRST)
@@ -73,6 +74,7 @@ def test_a_change_stopped_after_any_of_its_steps_is_completed_by_the_same_comman
         assert UNCHANGED in cloud.aws(*wanted)[1]
 
 
+@pytest.mark.slow
 def test_removing_stopped_after_any_of_its_steps_is_completed_by_the_same_command(cloud: Cloud) -> None:
     image = cloud.push("first")
     before = cloud.inventory()
@@ -89,6 +91,7 @@ def test_removing_stopped_after_any_of_its_steps_is_completed_by_the_same_comman
         assert cloud.inventory() == before
 
 
+@pytest.mark.slow
 def test_killed_at_sixteen_moments_a_deployment_is_completed_by_the_same_command(cloud: Cloud) -> None:
     apply = ("apply", "--image", cloud.push("first"), *FIRST)
     count = changes_of(cloud, *apply)
@@ -116,7 +119,7 @@ def named(inventory: dict[str, list[Any]]) -> list[Any]:
     return [(name, keys, [{**call, "Id": ""} for call in calls or []]) for name, keys, calls in inventory["buckets"]]
 
 
-@pytest.mark.parametrize("changes", [1, 4, 7, 9])
+@pytest.mark.parametrize("changes", [4, *(pytest.param(each, marks=pytest.mark.slow) for each in (1, 7, 9))])
 def test_killed_while_it_removes_the_rest_is_removed_by_the_same_command(cloud: Cloud, changes: int) -> None:
     image = cloud.push("first")
     before = cloud.inventory()

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import pytest
 import requests
 
@@ -25,13 +26,16 @@ from tests.deploy.engine import BASE, Engine
 from tests.serving.server import ROOT
 from tests.site.conftest import missing
 from tests.site.process import MEMBER, PRODUCTION
-from tests.sounds import encode, music
+from tests.sounds import encode, music, song
+
+# An image takes minutes to build.
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 TAG = "test"
 SERVICE, SITE = f"music-genre-classifier:{TAG}", f"music-genre-site:{TAG}"
 # As in compose.yaml, but for the network.
 RESTRICTED = ["--read-only", "--tmpfs", "/tmp", "--cap-drop", "ALL", "--security-opt", "no-new-privileges"]
-SONG = encode(music(12.0), 44_100, "mp3")
+SONG = song(12, "mp3")
 
 
 @pytest.fixture(scope="module")
@@ -119,10 +123,10 @@ def test_the_images_are_small_and_say_what_they_are(images: Engine) -> None:
 
 
 def test_a_read_only_service_answers_as_the_models_here_do(images: Engine, tmp_path: Path) -> None:
-    song = tmp_path / "song.mp3"
-    song.write_bytes(SONG)
+    path = tmp_path / "song.mp3"
+    path.write_bytes(SONG)
     with service(images) as (name, url):
-        said = deploy(images, "smoke", url, "--song", str(song))
+        said = deploy(images, "smoke", url, "--song", str(path))
         assert "as here" in said
         assert images.docker("exec", name, "id", "-u") == "1000"
         assert images.docker("diff", name) == ""
@@ -131,7 +135,7 @@ def test_a_read_only_service_answers_as_the_models_here_do(images: Engine, tmp_p
 
 
 def test_a_request_under_way_is_answered_when_it_is_stopped(images: Engine) -> None:
-    long_song = encode(music(900), 44_100, "mp3")
+    long_song = encode(np.tile(music(60), (15, 1)), 44_100, "mp3")
     with service(images) as (name, url):
         answers: list[requests.Response] = []
         asking = threading.Thread(
@@ -141,11 +145,13 @@ def test_a_request_under_way_is_answered_when_it_is_stopped(images: Engine) -> N
         )
         asking.start()
         metrics = ""
+        deadline = time.monotonic() + 60
         while not re.search(r"request_in_progress\{.*/classify.*\} [1-9]", metrics):
             assert asking.is_alive(), "it was answered before it could be stopped"
+            assert time.monotonic() < deadline
             metrics = requests.get(f"{url}/metrics", timeout=10).text
         images.docker("stop", "--time", "120", name)
-        asking.join()
+        asking.join(timeout=120)
         assert [answer.status_code for answer in answers] == [200]
         assert images.docker("inspect", "--format", "{{.State.ExitCode}} {{.State.OOMKilled}}", name) == "0 false"
 

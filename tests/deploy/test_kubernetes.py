@@ -28,7 +28,7 @@ from tests.deploy.cluster import Cluster, outsider
 from tests.serving.server import BENTOML, ROOT, classify
 from tests.site.conftest import missing
 from tests.site.process import PRODUCTION, run_site
-from tests.sounds import encode, music
+from tests.sounds import song
 
 VERSIONS = ["1.31", kubernetes_validate.latest_version()]
 # What the manifests name and do not make: whoever deploys does, as the kustomizations say.
@@ -305,10 +305,10 @@ def genre_service(
 
 
 def test_the_two_services_of_a_bento_answer_as_one_does(genre_service: Server, mel_features: Server) -> None:
-    song = encode(music(12.0), 44_100, "mp3")
-    answer = classify(genre_service, song)
+    audio = song(12, "mp3")
+    answer = classify(genre_service, audio)
     assert answer.status_code == 200
-    expected = GenreClassifier(load_bundle(MODELS / next(iter(list_cards())))).classify(song)
+    expected = GenreClassifier(load_bundle(MODELS / next(iter(list_cards())))).classify(audio)
     for genre, probability in expected.probabilities.items():
         assert np.isclose(answer.json()["probabilities"][genre], probability, atol=1e-6)
     metrics = requests.get(f"{mel_features.url}/metrics", timeout=10).text

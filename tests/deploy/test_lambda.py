@@ -17,12 +17,12 @@ from benchmarks.function import Function, FunctionError, Image, lay_out, run
 from tests.deploy import events
 from tests.moto_server import moto
 from tests.serving.server import ROOT
-from tests.sounds import encode, music
+from tests.sounds import song
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
 
-SONG = encode(music(12.0), 44_100, "mp3")
+SONG = song(12, "mp3")
 BUCKET = "genre-songs"
 ADDRESS = "https://function"
 NUMBER = re.compile(r"\d+\.\d+(?:e-\d+)?")
@@ -128,7 +128,8 @@ def test_what_needs_no_song_is_there(path: str, function: Function) -> None:
 def test_a_request_keeps_its_id_and_its_log_is_a_line_of_json(function: Function) -> None:
     response = ask(function, "POST", "/classify", files={"audio": SONG}, headers={"X-Request-ID": "lambda-1"})
     assert response.headers["x-request-id"] == "lambda-1"
-    lines = [json.loads(line) for line in function.log.read_text().splitlines()]
+    # Calls that failed before are in the log as AWS's client writes them.
+    lines = [json.loads(line) for line in function.log.read_text().splitlines() if line.startswith("{")]
     (line,) = [line for line in lines if line.get("request_id") == "lambda-1"]
     assert (line["path"], line["status"]) == ("/classify", 200)
 
@@ -152,19 +153,19 @@ def test_errors_are_the_services(request_parts: dict[str, Any], status: int, say
 
 
 def test_a_body_of_four_megabytes_is_taken_and_a_larger_one_is_sent_elsewhere(function: Function) -> None:
-    song = encode(music(24.0), 44_100, "wav")
-    assert 4_000_000 < len(song) < 4_500_000
-    assert ask(function, "POST", "/classify", files={"audio": song}).json()["audio"]["duration_seconds"] == 24
-    response = ask(function, "POST", "/classify", files={"audio": song + bytes(800_000)})
+    large = song(24, "wav")
+    assert 4_000_000 < len(large) < 4_500_000
+    assert ask(function, "POST", "/classify", files={"audio": large}).json()["audio"]["duration_seconds"] == 24
+    response = ask(function, "POST", "/classify", files={"audio": large + bytes(800_000)})
     assert response.status_code == 413
     assert "POST /uploads" in response.json()["error"]
 
 
-def upload(function: Function, song: bytes) -> str:
+def upload(function: Function, audio: bytes) -> str:
     """Send a song as POST /uploads says, and return its key."""
     answer = ask(function, "POST", "/uploads").json()
     assert answer["expires_seconds"] == 900
-    assert requests.post(answer["url"], data=answer["fields"], files={"file": song}, timeout=30).ok
+    assert requests.post(answer["url"], data=answer["fields"], files={"file": audio}, timeout=30).ok
     return str(answer["key"])
 
 
@@ -183,8 +184,7 @@ def test_a_large_song_goes_through_the_bucket(
 
 
 def test_an_uploaded_song_is_explained_and_may_be_of_another_model(function: Function, store: "S3Client") -> None:  # noqa: ARG001
-    song = encode(music(40.0), 44_100, "wav")
-    fields = {"key": upload(function, song), "model": "gtzan-svm"}
+    fields = {"key": upload(function, song(40, "wav")), "model": "gtzan-svm"}
     assert ask(function, "POST", "/explain", json=fields).content.startswith(b"\x89PNG")
     answer = ask(function, "POST", "/classify", json=fields).json()
     assert (answer["audio"]["duration_seconds"], answer["model"]["name"]) == (40, "gtzan-svm")

@@ -12,7 +12,7 @@ import pytest
 import soundfile
 
 from features.audio import UnreadableAudio, load_audio, open_audio
-from tests.sounds import FFMPEG, LIBSNDFILE, encode, music
+from tests.sounds import FFMPEG, LIBSNDFILE, encode, music, song
 
 
 @pytest.mark.parametrize("suffix", [*LIBSNDFILE, *FFMPEG])
@@ -39,7 +39,7 @@ def test_mono_is_the_mean_of_all_channels() -> None:
 
 def test_the_name_of_a_file_plays_no_part(tmp_path: Path) -> None:
     path = tmp_path / "song.raw"
-    path.write_bytes(encode(music(2), 44_100, "flac"))
+    path.write_bytes(song(2, "flac"))
     assert len(load_audio(path).samples) == 2 * 44_100
 
 
@@ -71,7 +71,7 @@ def test_a_long_song_is_never_held_whole(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("suffix", ["wav", "aiff", "flac", "mp3", "ogg", "opus", "m4a"])
 def test_a_file_cut_in_half_is_refused(suffix: str) -> None:
-    whole = encode(music(10, 48_000), 48_000, suffix)
+    whole = song(10, suffix, 48_000)
     with pytest.raises(UnreadableAudio, match="cut short"):
         load_audio(whole[: len(whole) // 2])
 
@@ -83,7 +83,7 @@ CONCAT_SCRIPT = "ffconcat version 1.0\nfile '{}'\n"
 @pytest.mark.parametrize("script", [HLS_PLAYLIST, CONCAT_SCRIPT])
 def test_a_playlist_cannot_name_a_file_of_the_server(script: str, tmp_path: Path) -> None:
     secret = tmp_path / "secret.mp3"
-    secret.write_bytes(encode(music(2), 44_100, "mp3"))
+    secret.write_bytes(song(2, "mp3"))
     for source in (script.format(secret).encode(), tmp_path / "song.mp3"):
         if isinstance(source, Path):
             source.write_text(script.format(secret))
@@ -99,9 +99,7 @@ NOT_SOUND = {
     "one byte": b"x",
     "WAV header alone": b"RIFF\0\0\0\0WAVE",
     "Ogg start": b"OggS" + bytes(100),
-    "WAV of an unknown codec": encode(music(2), 44_100, "wav").replace(
-        b"fmt \x10\0\0\0\1\0", b"fmt \x10\0\0\0\x34\x12"
-    ),
+    "WAV of an unknown codec": song(2, "wav").replace(b"fmt \x10\0\0\0\1\0", b"fmt \x10\0\0\0\x34\x12"),
     "ID3 tag alone": b"ID3\4\0\0\0\0\0\x0a" + bytes(10),
 }
 

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from dataclasses import asdict, replace
+from functools import cache
 from pathlib import Path
 
 import librosa
@@ -14,10 +15,11 @@ import soundfile
 from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
+from features.settings import MelSettings, PatchSettings
 from features.windows import SongWindows, song_windows
 from inference.bundle import MODELS, BadBundle, Bundle, list_cards, load_bundle
 from inference.classifier import Encoded, GenreClassifier
-from tests.sounds import FFMPEG, LIBSNDFILE, encode, music
+from tests.sounds import FFMPEG, LIBSNDFILE, encode, song
 
 ROOT = Path(__file__).resolve().parents[2]
 CARDS = list_cards()
@@ -28,14 +30,22 @@ def classifier(request: pytest.FixtureRequest) -> GenreClassifier:
     return GenreClassifier(load_bundle(MODELS / request.param))
 
 
-def features(classifier: GenreClassifier, audio: bytes) -> SongWindows:
+@cache
+def windows_of(
+    seconds: float, suffix: str, rate: int, settings: MelSettings, patches: PatchSettings | None
+) -> SongWindows:
+    """Return the windows of a song, which all models with the same settings share."""
+    return song_windows(song(seconds, suffix, rate), settings, patches=patches)
+
+
+def features(classifier: GenreClassifier, seconds: float, suffix: str, rate: int) -> SongWindows:
     """Return a song's windows, with patches for a model with an encoder."""
     encoder = classifier.card.encoder
-    return song_windows(audio, classifier.card.mel, patches=encoder.patches if encoder else None)
+    return windows_of(seconds, suffix, rate, classifier.card.mel, encoder.patches if encoder else None)
 
 
 def test_an_answer_is_complete(classifier: GenreClassifier) -> None:
-    prediction = classifier.classify(encode(music(65), 44_100, "mp3"))
+    prediction = classifier.classify(song(65, "mp3"))
     assert set(prediction.probabilities) == set(classifier.card.genres)
     values = list(prediction.probabilities.values())
     assert values == sorted(values, reverse=True)
@@ -62,49 +72,49 @@ def test_an_answer_is_complete(classifier: GenreClassifier) -> None:
 
 
 def test_a_song_is_the_mean_of_its_windows(classifier: GenreClassifier) -> None:
-    song = features(classifier, encode(music(65), 44_100, "wav"))
-    by_window = classifier.window_probabilities(song.windows, classifier.encode(song))
-    assert by_window.shape == (len(song.start_seconds), len(classifier.card.genres))
-    probabilities = classifier.predict(song).probabilities
+    windows = features(classifier, 65, "wav", 44_100)
+    by_window = classifier.window_probabilities(windows.windows, classifier.encode(windows))
+    assert by_window.shape == (len(windows.start_seconds), len(classifier.card.genres))
+    probabilities = classifier.predict(windows).probabilities
     expected = dict(zip(classifier.card.genres, by_window.mean(axis=0), strict=True))
     assert probabilities == pytest.approx(expected)
 
 
 def test_a_segment_never_ends_after_the_song(classifier: GenreClassifier) -> None:
-    (segment,) = classifier.classify(encode(music(4), 44_100, "wav")).segments
+    (segment,) = classifier.classify(song(4, "wav")).segments
     assert (segment.start_seconds, segment.end_seconds) == (0, 4)
 
 
 def test_windows_asked_for_together_or_alone_have_the_same_answer(classifier: GenreClassifier) -> None:
-    song = features(classifier, encode(music(400, 22_050), 22_050, "wav"))
-    encoded = classifier.encode(song)
-    assert len(song.windows) > 32
-    rows = [slice(number, number + 1) for number in range(len(song.windows))]
+    windows = features(classifier, 400, "wav", 22_050)
+    encoded = classifier.encode(windows)
+    assert len(windows.windows) > 32
+    rows = [slice(number, number + 1) for number in range(len(windows.windows))]
     alone = [
         classifier.window_probabilities(
-            song.windows[row], encoded and Encoded(encoded.tag_logits[row], encoded.band_limits[row])
+            windows.windows[row], encoded and Encoded(encoded.tag_logits[row], encoded.band_limits[row])
         )
         for row in rows
     ]
-    together = classifier.window_probabilities(song.windows, encoded)
+    together = classifier.window_probabilities(windows.windows, encoded)
     np.testing.assert_allclose(together, np.concatenate(alone), atol=1e-6)
 
 
 def test_the_temperature_divides_the_logits(classifier: GenreClassifier) -> None:
     bundle = load_bundle(MODELS / classifier.card.name)
     warmer = GenreClassifier(replace(bundle, card=replace(bundle.card, temperature=3 * bundle.card.temperature)))
-    song = features(classifier, encode(music(30), 44_100, "wav"))
-    encoded = classifier.encode(song)
-    found, warm = (model.window_probabilities(song.windows, encoded) for model in (classifier, warmer))
+    windows = features(classifier, 30, "wav", 44_100)
+    encoded = classifier.encode(windows)
+    found, warm = (model.window_probabilities(windows.windows, encoded) for model in (classifier, warmer))
     cubed = warm**3
     np.testing.assert_allclose(found, cubed / cubed.sum(axis=1, keepdims=True), atol=1e-6)
 
 
 def test_below_the_threshold_there_is_no_genre_but_all_else(classifier: GenreClassifier) -> None:
     bundle = load_bundle(MODELS / classifier.card.name)
-    song = encode(music(30), 44_100, "wav")
+    windows = features(classifier, 30, "wav", 44_100)
     sure, unsure = (
-        GenreClassifier(replace(bundle, card=replace(bundle.card, not_sure_below=least))).classify(song)
+        GenreClassifier(replace(bundle, card=replace(bundle.card, not_sure_below=least))).predict(windows)
         for least in (0.0, 1.0)
     )
     assert sure.genre == next(iter(sure.probabilities))
@@ -135,7 +145,7 @@ def test_the_default_model_names_no_genre_for_what_is_no_music(samples: NDArray[
 def test_the_default_model_names_a_genre_for_nearly_all_real_music(research_data: Path) -> None:
     classifier = GenreClassifier(load_bundle(MODELS / next(iter(CARDS))))
     songs = [path for path in (research_data / "audio").rglob("*") if path.is_file()]
-    answered = [classifier.classify(song).genre is not None for song in songs]
+    answered = [classifier.classify(path).genre is not None for path in songs]
     assert np.mean(answered) >= 0.85
 
 
@@ -148,9 +158,7 @@ REAL_TOLERANCE = {True: 1e-6, False: 0.15}
 
 @pytest.mark.parametrize("suffix", [*LIBSNDFILE, *FFMPEG])
 def test_the_format_of_the_file_changes_little(suffix: str, classifier: GenreClassifier) -> None:
-    samples = music(30, 48_000)
-    expected = classifier.classify(encode(samples, 48_000, "wav"))
-    found = classifier.classify(encode(samples, 48_000, suffix))
+    expected, found = (classifier.predict(features(classifier, 30, each, 48_000)) for each in ("wav", suffix))
     assert found.probabilities == pytest.approx(expected.probabilities, abs=FORMAT_TOLERANCE[suffix in LOSSLESS])
 
 
@@ -205,24 +213,24 @@ def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
 
 
 def test_the_command_line_answers_one_json_object_a_song(tmp_path: Path, classifier: GenreClassifier) -> None:
-    song = tmp_path / "song.flac"
-    song.write_bytes(encode(music(12), 44_100, "flac"))
-    result = run(song, song, "--model", classifier.card.name)
+    path = tmp_path / "song.flac"
+    path.write_bytes(song(12, "flac"))
+    result = run(path, path, "--model", classifier.card.name)
     assert result.returncode == 0
     answers = [json.loads(line) for line in result.stdout.splitlines()]
     assert answers[0] == answers[1]
-    expected = asdict(classifier.classify(song))
-    assert answers[0].pop("file") == str(song)
+    expected = asdict(classifier.classify(path))
+    assert answers[0].pop("file") == str(path)
     assert answers[0].pop("probabilities") == pytest.approx(expected.pop("probabilities"), abs=1e-6)
     assert answers[0]["tags"] == pytest.approx(expected["tags"], abs=1e-6)
     assert answers[0]["model"] == expected["model"]
 
 
 def test_the_command_line_names_what_it_cannot_read_and_goes_on(tmp_path: Path) -> None:
-    song, text = tmp_path / "song.wav", tmp_path / "text.mp3"
-    song.write_bytes(encode(music(5), 44_100, "wav"))
+    path, text = tmp_path / "song.wav", tmp_path / "text.mp3"
+    path.write_bytes(song(5, "wav"))
     text.write_text("words")
-    result = run(text, tmp_path / "gone.mp3", song)
+    result = run(text, tmp_path / "gone.mp3", path)
     assert result.returncode == 1
     assert len(result.stdout.splitlines()) == 1
     assert [line.partition(": ")[0] for line in result.stderr.splitlines()] == [str(text), str(tmp_path / "gone.mp3")]

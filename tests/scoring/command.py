@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -19,7 +20,7 @@ MODEL = ("--model", "gtzan-logistic")
 
 def command(*arguments: str | Path) -> Sequence[str]:
     """Return the command with its arguments."""
-    model = () if arguments[0] == "undo" else MODEL
+    model = () if arguments[0] == "undo" or "--model" in arguments else MODEL
     return [sys.executable, "-m", "scoring", *map(str, arguments), *model]
 
 
@@ -36,7 +37,7 @@ def start(*arguments: str | Path, **environment: str) -> subprocess.Popen[str]:
 def score(*arguments: str | Path, **environment: str) -> tuple[int, str]:
     """Run the command; return its exit status and what it says."""
     process = start(*arguments, **environment)
-    said = process.communicate(timeout=300)[1]
+    said = process.communicate(timeout=100)[1]
     return process.returncode, said
 
 
@@ -47,6 +48,15 @@ def worker_on(pid: int, song: Path) -> psutil.Process | None:
             if any(file.path == str(song) for file in child.open_files()):
                 return child
     return None
+
+
+def wait_for_worker(process: subprocess.Popen[str], song: Path) -> None:
+    """Wait until a run works on a song."""
+    deadline = time.monotonic() + 60
+    while worker_on(process.pid, song) is None:
+        assert process.poll() is None, "it ended before"
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 def rows_of(table: Path) -> list[dict[str, Any]]:

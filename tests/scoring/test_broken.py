@@ -109,6 +109,7 @@ def test_a_file_that_may_not_be_read_has_its_row(songs: Path, tmp_path: Path) ->
     assert kinds == {"closed": "no file", "closed.wav": "no permission", "open.wav": None}
 
 
+@pytest.mark.slow
 def test_a_file_that_takes_too_long_is_tried_once_more_and_reported(
     songs: Path, long_song: Path, tmp_path: Path
 ) -> None:
@@ -119,7 +120,7 @@ def test_a_file_that_takes_too_long_is_tried_once_more_and_reported(
     assert set(kinds.values()) == {None}
 
 
-@pytest.mark.parametrize("crashes", [1, 2])
+@pytest.mark.parametrize("crashes", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_a_file_that_takes_its_process_down_is_tried_once_more(
     songs: Path, long_song: Path, tmp_path: Path, crashes: int
 ) -> None:
@@ -128,7 +129,7 @@ def test_a_file_that_takes_its_process_down_is_tried_once_more(
     killer = threading.Thread(target=_kill_worker_on, args=(process.pid, long_song, crashes))
     killer.start()
     said = process.communicate(timeout=120)[1]
-    killer.join()
+    killer.join(timeout=30)
     kinds = {Path(row["path"]).name: row["error_kind"] for row in rows_of(tmp_path / "table.parquet")}
     assert process.returncode == (0 if crashes == 1 else 1), said
     assert kinds.pop("long.flac") == (None if crashes == 1 else "crashed")

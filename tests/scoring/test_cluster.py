@@ -69,9 +69,11 @@ def _kill(node: subprocess.Popen[bytes]) -> None:
         process.kill()
     if node.poll() is None:
         os.killpg(node.pid, signal.SIGKILL)
-    node.wait()
+    node.wait(timeout=30)
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(300)
 def test_a_node_that_dies_in_the_middle_costs_no_song(
     nodes: list[subprocess.Popen[bytes]], songs: Path, tmp_path: Path
 ) -> None:
@@ -84,7 +86,9 @@ def test_a_node_that_dies_in_the_middle_costs_no_song(
     journal = tmp_path / "table.parquet.journal-wal"
     before = 0
     # Rows have come: the file of the journal that only grows has grown since the files were listed.
+    deadline = time.monotonic() + 120
     while process.poll() is None and (not before or journal.stat().st_size == before):
+        assert time.monotonic() < deadline
         before = before or (journal.stat().st_size if journal.exists() else 0)
         time.sleep(0.05)
     _kill(nodes[1])

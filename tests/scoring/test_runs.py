@@ -17,7 +17,7 @@ from inference.bundle import MODELS, load_bundle
 from inference.classifier import GenreClassifier
 from scoring.report import write_report
 from scoring.summary import summarise
-from tests.scoring.command import MODEL, rows_of, score, start, worker_on
+from tests.scoring.command import MODEL, rows_of, score, start, wait_for_worker
 from tests.scoring.test_table import GOOD
 
 NAMES = ["D.OGG", "a.mp3", "album/e.opus", "album/f.m4a", "album/h.mp3", "album/second/g.aiff", "b.wav", "c.flac"]
@@ -100,13 +100,15 @@ def test_a_run_goes_on_with_a_journal_from_before_there_were_tags(songs: Path, t
 
 def test_another_model_scores_anew(songs: Path, tmp_path: Path) -> None:
     table = tmp_path / "table.parquet"
-    score(songs / "a.mp3", "--out", table)
-    score(songs / "a.mp3", "--out", table, "--model", "gtzan-svm")
-    # The last --model is the one that counts: the command of the tests gives its own.
-    (row,) = rows_of(table)
-    assert row["model"] == MODEL[1]
+    for model in (MODEL[1], "gtzan-svm"):
+        status, said = score(songs / "a.mp3", "--out", table, "--model", model)
+        assert (status, "1 of 1 files" in said) == (0, True), said
+        (row,) = rows_of(table)
+        answer = GenreClassifier(load_bundle(MODELS / model)).classify(songs / "a.mp3")
+        assert (row["model"], row["confidence"]) == (model, pytest.approx(answer.confidence, abs=1e-6))
 
 
+@pytest.mark.slow
 def test_a_run_that_is_killed_again_and_again_is_complete_in_the_end(songs: Path, tmp_path: Path) -> None:
     folder = tmp_path / "songs"
     folder.mkdir()
@@ -119,7 +121,7 @@ def test_a_run_that_is_killed_again_and_again_is_complete_in_the_end(songs: Path
         time.sleep(moments.uniform(0.5, 3.0))
         workers = psutil.Process(process.pid).children(recursive=True)
         process.kill()
-        process.communicate()
+        process.communicate(timeout=30)
         # Those that score end by themselves when nobody waits for them.
         assert not psutil.wait_procs(workers, timeout=30)[1]
         assert not table.exists() or len(rows_of(table)) == 40
@@ -135,8 +137,7 @@ def test_a_run_that_is_stopped_keeps_what_is_done(
 ) -> None:
     table = tmp_path / "table.parquet"
     process = start(songs, long_song, "--out", table, "--workers", "1")
-    while worker_on(process.pid, long_song) is None:
-        time.sleep(0.05)
+    wait_for_worker(process, long_song)
     process.send_signal(number)
     said = process.communicate(timeout=30)[1]
     assert process.returncode == 130
@@ -149,13 +150,12 @@ def test_a_run_that_is_stopped_keeps_what_is_done(
 
 def test_two_runs_on_one_table_refuse_each_other(songs: Path, long_song: Path, tmp_path: Path) -> None:
     first = start(long_song, "--out", tmp_path / "table.parquet")
-    while worker_on(first.pid, long_song) is None:
-        time.sleep(0.05)
+    wait_for_worker(first, long_song)
     status, said = score(songs, "--out", tmp_path / "table.parquet")
     assert status == 2
     assert "Another run works on" in said
     first.kill()
-    first.communicate()
+    first.communicate(timeout=30)
     assert score(songs / "a.mp3", "--out", tmp_path / "table.parquet")[0] == 0
 
 

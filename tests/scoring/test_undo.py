@@ -182,7 +182,7 @@ def test_a_line_waits_until_another_process_has_written_its_own(tmp_path: Path, 
         writing.start()
         writing.join(timeout=0.3)
         assert song.read_bytes() == bare("mp3")
-    writing.join()
+    writing.join(timeout=30)
     assert read_genre(song) == "Rock"
 
 

@@ -8,10 +8,10 @@ import pytest
 
 from benchmarks.server import Server
 from tests.serving.server import ROOT, classify, serve
-from tests.sounds import encode, music
+from tests.sounds import song
 
-SONG = encode(music(40), 44_100, "mp3")
-NO_SOUND, TOO_LONG = b"no sound at all", encode(music(70), 44_100, "flac")
+SONG = song(35, "mp3")
+NO_SOUND, TOO_LONG = b"no sound at all", song(70, "flac", 22_050)
 # One worker, however many cores there are.
 SETTINGS = {"GENRE_MAX_SONG_MINUTES": "1", "GENRE_WORKERS": "1"}
 

@@ -11,10 +11,10 @@ from django.test import Client
 from pytest_django import Settings
 
 from benchmarks.server import Server
+from tests import sounds
 from tests.serving.server import ROOT, serve
 from tests.site.process import run_site
 from tests.site.relay import Relay, relay_to
-from tests.sounds import encode, music
 
 # Whoever asks for it, .ci/run for one, gets a failure where a browser or a PostgreSQL is missing.
 NOTHING_SKIPPED = "SKIP_NOTHING" in os.environ
@@ -44,7 +44,7 @@ def shared_relay(service: Server) -> Iterator[Relay]:
 @pytest.fixture(scope="session")
 def song() -> bytes:
     """Return an MP3 of something like music."""
-    return encode(music(12.0), 44_100, "mp3")
+    return sounds.song(12, "mp3")
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ import re
 import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack
+from itertools import product
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -22,6 +23,7 @@ from tests.site.relay import Relay
 PASSWORD = "correct horse battery"  # noqa: S105
 SCREENS = {"desk": {"width": 1280, "height": 800}, "phone": {"width": 375, "height": 667}}
 MILLISECONDS = 20_000
+QUICK = {("script", "phone", "light"), ("no script", "desk", "dark")}
 
 
 @pytest.fixture(scope="module")
@@ -81,9 +83,14 @@ class Visitor:
         expect(self.page.get_by_text("Welcome.")).to_be_visible()
 
 
-@pytest.mark.parametrize("colours", ["light", "dark"])
-@pytest.mark.parametrize("screen", SCREENS)
-@pytest.mark.parametrize("script", ["script", "no script"])
+# All eight; each value of each is in one of the two that are not slow.
+BROWSERS = [
+    pytest.param(*each, marks=() if each in QUICK else pytest.mark.slow)
+    for each in product(("script", "no script"), SCREENS, ("light", "dark"))
+]
+
+
+@pytest.mark.parametrize(("script", "screen", "colours"), BROWSERS)
 def test_from_registering_to_logging_out(
     browser: Browser, running_site: Server, song_file: Path, screen: str, colours: str, script: str
 ) -> None:
@@ -205,6 +212,7 @@ def test_a_song_is_dropped(browser: Browser, running_site: Server, song: bytes) 
     page.context.close()
 
 
+@pytest.mark.slow
 def test_a_service_that_dies_and_comes_back_needs_no_second_choice_of_the_file(
     browser: Browser, song_file: Path, tmp_path: Path
 ) -> None:

@@ -105,6 +105,7 @@ def test_logs_are_json_with_the_id_of_the_request(running_site: Server) -> None:
     assert (line["path"], line["status"]) == ("/about/", 200)
 
 
+@pytest.mark.slow
 def test_everything_holds_on_postgresql_too(request: pytest.FixtureRequest) -> None:
     if os.environ.get("DATABASE_URL"):
         return
@@ -120,5 +121,6 @@ def test_everything_holds_on_postgresql_too(request: pytest.FixtureRequest) -> N
         capture_output=True,
         text=True,
         check=False,
+        timeout=110,
     )
     assert not done.returncode, done.stdout

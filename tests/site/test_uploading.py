@@ -191,6 +191,7 @@ def test_too_large_a_body_is_refused_before_it_is_kept(site: Client, settings: S
     assert page.content.decode().startswith("What you send at once may have 0.2 MB")
 
 
+@pytest.mark.slow
 def test_fifty_visitors_at_once_all_get_their_answer(running_site: Server, song: bytes) -> None:
     seen: Counter[int] = Counter()
 
@@ -210,5 +211,5 @@ def test_fifty_visitors_at_once_all_get_their_answer(running_site: Server, song:
     for visitor in visitors:
         visitor.start()
     for visitor in visitors:
-        visitor.join()
+        visitor.join(timeout=100)
     assert seen == {200: 50}

@@ -1,5 +1,7 @@
-"""Data sets small enough to make, and large enough to learn something from."""
+"""Data sets small enough to make, and large enough to learn something from; and the command."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +13,13 @@ from training.splits import LEAST_TRAIN_TRACKS
 GENRES = ("blues", "jazz", "metal", "rock")
 # One of each for validation and for the test, the others to train: enough for folds of them, too.
 TRACKS = 2 * LEAST_TRAIN_TRACKS + 4
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    """Run `python -m training`."""
+    command = [sys.executable, "-m", "training", *map(str, arguments)]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 
 
 @pytest.fixture(scope="session")
@@ -38,3 +47,24 @@ def gtzan_audio(own_music: Path) -> Path:
             rows.append(f"{genre}.{number:05}\t{side}\t{1 + number % 3}\t{genre}-{number}")
     (own_music / "gtzan_tracks.tsv").write_text("\n".join(rows))
     return own_music
+
+
+@pytest.fixture(scope="session")
+def own_bundle(own_music: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the bundle "mine", which has learned from the music."""
+    models = tmp_path_factory.mktemp("models")
+    done = run(
+        "fit", "--model", "logistic", "--dataset", "folder", "--data", own_music, "--models", models, "--name", "mine"
+    )
+    assert done.returncode == 0, done.stderr
+    return models / "mine"
+
+
+@pytest.fixture(scope="session")
+def few_songs(own_music: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with two songs of each genre."""
+    folder = tmp_path_factory.mktemp("few")
+    for path in sorted(own_music.glob("*/*.0000[01].wav")):
+        (folder / path.parent.name).mkdir(exist_ok=True)
+        (folder / path.parent.name / path.name).write_bytes(path.read_bytes())
+    return folder

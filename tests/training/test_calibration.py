@@ -1,8 +1,6 @@
 """Probabilities that mean something, and sounds that get no genre."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -18,12 +16,11 @@ from inference.bundle import MODELS, list_cards, load_bundle
 from inference.card import ModelCard
 from inference.classifier import GenreClassifier, softmax
 from tests.sounds import music
+from tests.training.conftest import run
 from training.calibration import choose_threshold, coverage, fit_temperature, reliability
 from training.gate import before_gate
 from training.non_music import non_music_clips
 from training.non_music_corpus import FILES, corpus, share_not_sure
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.mark.parametrize("temperature", [0.5, 1.0, 2.5])
@@ -77,6 +74,7 @@ def test_what_is_no_music_gets_no_genre(card: ModelCard) -> None:
     assert share_not_sure(GenreClassifier(load_bundle(MODELS / card.name))) >= least
 
 
+@pytest.mark.slow
 def test_the_corpus_is_always_the_same_and_no_sound_is_learned_from() -> None:
     files = [content for _, content in corpus()]
     assert len(files) == len(set(files)) == FILES
@@ -93,18 +91,9 @@ def test_generated_clips_are_as_long_as_windows() -> None:
         assert 0 <= clip.min() <= clip.max() <= 1
 
 
-def test_evaluation_says_how_sure_a_bundle_is(own_music: Path, tmp_path: Path) -> None:
-    arguments = ["fit", "--model", "logistic", "--dataset", "folder", "--data", str(own_music), "--name", "mine"]
-    command = [sys.executable, "-m", "training"]
-    subprocess.run([*command, *arguments, "--models", str(tmp_path)], cwd=ROOT, check=True, capture_output=True)
-    arguments = ["evaluate", "--bundle", str(tmp_path / "mine"), "--data", str(own_music)]
-    result = subprocess.run(
-        [*command, *arguments, "--json", str(tmp_path / "figures.json")],
-        cwd=ROOT,
-        check=True,
-        capture_output=True,
-        text=True,
-    )
+def test_evaluation_says_how_sure_a_bundle_is(own_music: Path, own_bundle: Path, tmp_path: Path) -> None:
+    result = run("evaluate", "--bundle", own_bundle, "--data", own_music, "--json", tmp_path / "figures.json")
+    assert result.returncode == 0, result.stderr
     figures = json.loads((tmp_path / "figures.json").read_text())
     assert f"calibration error {figures['calibration']['error']:.3f}" in result.stdout
     assert f'{figures["non_music_not_sure"]:.1%} are answered with "not sure"' in result.stdout

@@ -201,7 +201,7 @@ def test_the_pictures_are_as_sharp_as_what_is_made_of_audio(research_data: Path)
     """No song is there both ways, so it is the pictures as a whole that must be like clips of other songs."""
     pictures = read_tracks(research_data / "fma_small_mel.zip", SETTINGS)[::20]
     least, most = np.percentile(fast_changes(np.stack([track.clips[0] for track in pictures])), [5, 95])
-    audio = sorted((research_data / "audio").glob("*/**/*.*"))
+    audio = sorted(path for folder in ("gtzan", "songs") for path in (research_data / "audio" / folder).rglob("*.*"))
     clips = [song_clips(path, SETTINGS).spectrograms[0] for path in audio]
     whole = np.stack([clip[:, :128] for clip in clips if clip.shape[1] >= 128])
     assert len(whole) == len(audio) - 1

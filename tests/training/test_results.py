@@ -55,6 +55,7 @@ def test_the_bundle_that_ships_is_of_the_first_protocol(made: Path) -> None:
     assert card.scores["test"].accuracy == records(made)[0]["accuracy"]
 
 
+@pytest.mark.slow
 def test_what_is_there_is_not_trained_again(made: Path, gtzan_audio: Path) -> None:
     before = (made / "results.json").read_bytes()
     kept: list[dict[str, Any]] = json.loads(before)
@@ -65,6 +66,7 @@ def test_what_is_there_is_not_trained_again(made: Path, gtzan_audio: Path) -> No
     assert "0 of 4 trainings to do" in make(gtzan_audio, made, "logistic").stdout
 
 
+@pytest.mark.slow
 def test_a_training_that_fails_is_named_and_the_others_are_kept(gtzan_audio: Path, tmp_path: Path) -> None:
     (tmp_path / "models").write_text("no folder")
     result = make(gtzan_audio, tmp_path, "logistic")

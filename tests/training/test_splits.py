@@ -164,6 +164,7 @@ reggae.00081 reggae.00082, metal.00058 rock.00016
 """
 
 
+@pytest.mark.slow
 def test_no_honest_split_of_gtzan_keeps_a_recording_on_two_sides(research_data: Path) -> None:
     items = gtzan.read_gtzan(research_data)
     assert len(items) == 999
