@@ -33,6 +33,7 @@ from training.non_music_corpus import FILES, share_not_sure
 from training.report import write_report
 from training.results import REPORTED, RESULTS, FailedTraining, make_results
 from training.splits import PROTOCOLS, SIDES, Split, make_splits
+from training.tags import with_tags
 from training.tracks import BadData, read_tracks
 
 
@@ -126,7 +127,12 @@ def run_fit(arguments: argparse.Namespace) -> None:
 def run_evaluate(arguments: argparse.Namespace) -> None:
     """Score a bundle on tracks from anywhere."""
     classifier = GenreClassifier(load_bundle(arguments.bundle))
-    evaluation = evaluate(classifier, read_tracks(arguments.data, classifier.card.mel))
+    tracks = read_tracks(arguments.data, classifier.card.mel)
+    if classifier.encoder:
+        tracks = with_tags(tracks, classifier.card.mel, classifier.encoder)
+        if not tracks:
+            raise BadData(f"{classifier.card.name} needs audio of the tracks. There is none in {arguments.data}.")
+    evaluation = evaluate(classifier, tracks)
     print(evaluation)
     not_sure = share_not_sure(classifier)
     print(f'Of {FILES} generated files that are no music, {not_sure:.1%} are answered with "not sure".')

@@ -35,6 +35,11 @@ def expected(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[int, object
 
 def test_all_is_well_in_one_process(expected: list[tuple[int, object]]) -> None:
     assert [status for status, _ in expected] == [200, 400, 413]
+    # The model with an encoder, whose patches make the hop with the windows.
+    answer = expected[0][1]
+    assert isinstance(answer, dict)
+    assert answer["model"]["name"] == "gtzan-best"
+    assert answer["tags"]
 
 
 def test_a_process_of_their_own_gives_the_same(expected: list[tuple[int, object]], tmp_path: Path) -> None:

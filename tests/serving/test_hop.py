@@ -1,0 +1,75 @@
+"""What passes between the service's two processes: all of it arrives."""
+
+from dataclasses import fields, replace
+
+import numpy as np
+import pytest
+
+from features.bandwidth import FULL_BANDWIDTH, Bandwidth
+from features.settings import MelSettings, PatchSettings
+from features.windows import SongWindows, song_windows
+from inference.bundle import MODELS, load_bundle
+from inference.classifier import GenreClassifier
+from serving import hop
+from serving.analyser import answer_question
+from serving.errors import Refusal
+from tests.sounds import encode, music
+
+AUDIO = encode(music(25, 22_050), 22_050, "flac")
+
+
+@pytest.fixture(scope="module")
+def song() -> SongWindows:
+    return song_windows(AUDIO, MelSettings(), patches=PatchSettings())
+
+
+def check_same(found: SongWindows, expected: SongWindows) -> None:
+    for field in fields(SongWindows):
+        one, other = getattr(found, field.name), getattr(expected, field.name)
+        assert type(one) is type(other), field.name
+        if isinstance(other, np.ndarray):
+            assert (one.dtype, one.shape) == (other.dtype, other.shape), field.name
+            np.testing.assert_array_equal(one, other)
+        else:
+            assert one == other, field.name
+
+
+@pytest.mark.parametrize("audio", [b"", bytes(range(256)), AUDIO], ids=["nothing", "bytes", "song"])
+@pytest.mark.parametrize("mel", [MelSettings(), MelSettings(hop_length=512, fmin_hz=50.0)])
+@pytest.mark.parametrize("patches", [None, PatchSettings(), PatchSettings(patches_per_window=3, level_db=10.5)])
+def test_a_question_arrives(audio: bytes, mel: MelSettings, patches: PatchSettings | None) -> None:
+    assert hop.read_question(hop.question(audio, mel, patches)) == (audio, mel, patches)
+
+
+@pytest.mark.parametrize("bandwidth", [FULL_BANDWIDTH, Bandwidth(0.0, 3703.25), Bandwidth(250.5, np.inf)])
+def test_an_answer_arrives_with_its_bandwidth(bandwidth: Bandwidth, song: SongWindows) -> None:
+    sent = replace(song, bandwidth=bandwidth)
+    assert sent.patches is not None
+    assert sent.patches.dtype == np.float16
+    check_same(hop.read_answer(hop.answer(sent)), sent)
+
+
+def test_an_answer_without_patches_arrives(song: SongWindows) -> None:
+    sent = replace(song, patches=None)
+    check_same(hop.read_answer(hop.answer(sent)), sent)
+    assert len(hop.answer(sent)) < len(hop.answer(song)) - 2 * 3 * 2 * 187 * 96 + 1000
+
+
+def test_a_refusal_arrives_as_what_is_raised() -> None:
+    with pytest.raises(Refusal, match="too long, sir") as raised:
+        hop.read_answer(hop.answer(Refusal(413, "too long, sir", "too long")))
+    assert (raised.value.status, raised.value.reason) == (413, "too long")
+
+
+@pytest.mark.parametrize("name", ["gtzan-best", "gtzan-fast"])
+def test_windows_of_another_process_have_the_same_prediction(name: str) -> None:
+    classifier = GenreClassifier(load_bundle(MODELS / name))
+    encoder = classifier.card.encoder
+    question = hop.question(AUDIO, classifier.card.mel, encoder.patches if encoder else None)
+    assert classifier.predict(hop.read_answer(answer_question(question))) == classifier.classify(AUDIO)
+
+
+def test_a_question_about_no_sound_is_refused() -> None:
+    with pytest.raises(Refusal) as raised:
+        hop.read_answer(answer_question(hop.question(b"words", MelSettings(), PatchSettings())))
+    assert (raised.value.status, raised.value.reason) == (400, "unreadable audio")
