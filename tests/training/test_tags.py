@@ -112,11 +112,11 @@ def test_a_track_without_tags_is_named() -> None:
 
 
 @pytest.fixture
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+def quick(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a gate learn from a few sounds, and ask a model about none."""
     monkeypatch.setattr(gate, "_NON_MUSIC_CLIPS", 12)
     monkeypatch.setattr(gate, "_HIGH_VOICES", 4)
-    monkeypatch.setattr(gate, "CACHE", fitting.CACHE, raising=False)
+    monkeypatch.setattr(gate, "CACHE", cache)
     for module in (fitting, command):
         monkeypatch.setattr(module, "share_not_sure", lambda _: 0.5)
 
