@@ -10,16 +10,17 @@ from features.settings import MelSettings
 
 # Every level is relative to the mean of the middle, which all of them keep.
 _MIDDLE_HZ = (500.0, 3000.0)
-# Of 43 clips of GTZAN, none has less than -40 dB in the mean of any band above the middle, and below it none has less
-# than +3 dB from 100 Hz on.
+# Of 43 clips of GTZAN, none has less than -40 dB in the mean of any band from the middle up to 8 kHz, and below it none
+# has less than -4 dB from 100 Hz on.
 _EMPTY_ABOVE_DB = -45.0
 _EMPTY_BELOW_DB = -12.0
 _LOWEST_HZ = 60.0
 # A filter's slope, in dB per band, and over how many bands it is measured.
 _STEEP_DB = 1.5
 _SLOPE_BANDS = 3
-# From here on nothing of importance is missing.
-_FULL_HZ = 9500.0
+# From here on nothing of importance is missing: half of GTZAN's own clips, from which models learn, end below 9.5 kHz,
+# 3 % of them below 8 kHz. Above it an encoder hears nothing.
+_FULL_HZ = 8000.0
 
 
 @dataclass(frozen=True)

@@ -53,6 +53,8 @@ _WEIGHT_STEPS = 63
 # Added to the variance of each band where missing bands are filled in.
 _BAND_VARIANCE = 0.02
 _PATCHES_MEASURED = 3
+# The songs that the bands are measured of reach up to here.
+_MEASURED_HZ = 9500.0
 
 Floats = NDArray[np.floating]
 Tables = dict[str, Floats]
@@ -101,7 +103,7 @@ def read_checkpoint(package: Path) -> Tables:
 
 
 def measure_bands(songs: Iterable[Path]) -> tuple[Floats, Floats]:
-    """Return mean and covariance of the bands of compressed frames, over songs of full bandwidth, each the same.
+    """Return mean and covariance of the bands of compressed frames, over songs of wide bandwidth, each the same.
 
     Shapes (n_mels,) and (n_mels, n_mels).
     """
@@ -109,11 +111,11 @@ def measure_bands(songs: Iterable[Path]) -> tuple[Floats, Floats]:
     sums: list[tuple[Floats, Floats]] = []
     for path in tqdm(sorted(songs), "measuring bands", unit="song"):
         song = song_windows(path, MelSettings(), patches=settings)
-        if song.patches is not None and not (song.bandwidth.lows_missing or song.bandwidth.highs_missing):
+        if song.patches is not None and not song.bandwidth.lows_missing and song.bandwidth.high_hz >= _MEASURED_HZ:
             frames = song.patches.reshape(-1, settings.n_mels).astype(np.float64)
             sums.append((frames.mean(axis=0), frames.T @ frames / len(frames)))
     if not sums:
-        raise BadData("There is no song of full bandwidth to measure the bands of.")
+        raise BadData("There is no song of wide bandwidth to measure the bands of.")
     mean, square = (np.mean(parts, axis=0) for parts in zip(*sums, strict=True))
     return mean, square - np.outer(mean, mean)
 
