@@ -1,5 +1,6 @@
 """The settings of features, apart from their computation: code that only reads a card needs no numpy."""
 
+import math
 from dataclasses import dataclass
 
 
@@ -61,6 +62,12 @@ class PatchSettings:
     patch_frames: int = 187
     patches_per_window: int = 2
     level_db: float = 14.7
+
+    def __post_init__(self) -> None:
+        if min(self.hop_length, self.n_fft, self.n_mels, self.patch_frames, self.patches_per_window) < 1:
+            raise ValueError(f"Sizes must be positive, not {self}.")
+        if self.sample_rate_hz < 2 or not math.isfinite(self.level_db):
+            raise ValueError(f"A patch needs a sample rate and a finite level, not {self}.")
 
     @property
     def patch_seconds(self) -> float:
