@@ -20,7 +20,7 @@ the fast changes from column to column that they have: above 0.37 cycles a colum
 median picture's). In clips of other music computed with `SETTINGS` it is .13, enlarged from 99 columns .03.
 
 `fma_small_vggish.npz` may lie beside them: `track_id` (n,) and `embedding` (n, 128), the mean over each track's real
-audio of what VGGish hears (Hershey et al., 2017, arXiv 1609.09430; 0 to 255). The best model learns to foretell these
+audio by VGGish (Hershey et al., 2017, arXiv 1609.09430; 0 to 255). The best model learns to foretell these
 numbers beside the genre. Nothing needs them to answer, and without the file it learns genres alone.
 
 SHA-256 of the files that the shipped models learned from:
