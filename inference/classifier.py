@@ -34,10 +34,10 @@ _MIN_TAG_PROBABILITY = 0.1
 
 @dataclass(frozen=True)
 class Encoded:
-    """The inputs that an encoder adds to windows: `tag_logits`, float32 of shape (n, tags), the mean over a window's patches.
+    """The inputs that an encoder adds to windows.
 
-    `band_limits`, float32 of shape (n, 2), are 1 where the recording lacks the lowest or the highest frequencies, and
-    0 elsewhere.
+    `tag_logits`, float32 of shape (n, tags), are the mean over a window's patches. `band_limits`, float32 of shape
+    (n, 2), are 1 where the recording lacks the lowest or the highest frequencies, and 0 elsewhere.
     """
 
     tag_logits: NDArray[np.float32]
