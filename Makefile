@@ -43,7 +43,7 @@ test: .venv/dev/installed ## run the tests, all but the slow ones: real servers,
 	$(PYTEST) -m 'not slow'
 
 .PHONY: test-all
-test-all: .venv/dev/installed ## run every test, the slow ones too: images, a cluster, larger trainings
+test-all: .venv/dev/installed .cache/musicnn/installed ## run every test, the slow ones too: images, a cluster, larger trainings
 	$(PYTEST)
 
 .PHONY: check

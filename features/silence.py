@@ -16,7 +16,7 @@ Piece = tuple[int, NDArray[np.float32]]
 
 
 class SilenceFilter:
-    """Takes the blocks of a song, however they are cut, and gives back what is not silence.
+    """Takes the blocks of a song, however they are cut, and returns the sound without silence.
 
     A stretch of at least one second in which no sample comes within 60 dB of the loudest so far is left out.
     """
@@ -52,7 +52,7 @@ class SilenceFilter:
         return pieces
 
     def finish(self) -> list[Piece]:
-        """Return what is left at the end of the song."""
+        """Return the remaining pieces at the end of the song."""
         rest, self._rest = self._rest, np.zeros(0, np.float32)
         silent = not len(rest) or max(rest.max(), -rest.min()) <= max(self._loudest * _SILENT_RATIO, _LAST_BIT)
         pieces = self._take(rest, silent=bool(silent))

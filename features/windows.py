@@ -18,7 +18,7 @@ _SILENT_DB = -50.0
 
 @dataclass(frozen=True)
 class SongWindows:
-    """What models need of a song.
+    """The features of a song.
 
     `windows` is float32 of shape (n, n_mels, window_frames, 1) in [0, 1], lowest band first; `start_seconds` and
     `end_seconds`, of shape (n,), say which part of the song each is from, and `weights`, float32 of shape (n,), are 0

@@ -34,10 +34,10 @@ _MIN_TAG_PROBABILITY = 0.1
 
 @dataclass(frozen=True)
 class Encoded:
-    """What an encoder adds to windows: `tag_logits`, float32 of shape (n, tags), the mean over a window's patches.
+    """The inputs that an encoder adds to windows.
 
-    `band_limits`, float32 of shape (n, 2), are 1 where the recording lacks the lowest or the highest frequencies, and
-    0 elsewhere.
+    `tag_logits`, float32 of shape (n, tags), are the mean over a window's patches. `band_limits`, float32 of shape
+    (n, 2), are 1 where the recording lacks the lowest or the highest frequencies, and 0 elsewhere.
     """
 
     tag_logits: NDArray[np.float32]
@@ -97,7 +97,7 @@ class GenreClassifier:
         )
 
     def encode(self, song: SongWindows) -> Encoded | None:
-        """Return what the encoder adds to a song's windows; None for a model without one."""
+        """Return the encoder's inputs for a song's windows; None for a model without an encoder."""
         if self.encoder is None:
             return None
         return Encoded(self.encoder.window_logits(song).mean(axis=1), band_limits(song.bandwidth, len(song.windows)))

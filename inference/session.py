@@ -17,11 +17,11 @@ def load_session(
 ) -> onnxruntime.InferenceSession:
     """Return a session of a graph that takes some of `inputs` and gives `output`, of shape (n, width), alone.
 
-    `shapes` has what the inputs must have behind their first dimension, where that is fixed. Raises BadBundle, which
+    `shapes` has the inputs' dimensions behind the first, where they are fixed. Raises BadBundle, which
     names the bundle, for any other graph.
     """
     options = onnxruntime.SessionOptions()
-    # Requests, and processes, are what runs side by side.
+    # Requests and processes run in parallel, so each needs one thread only.
     options.intra_op_num_threads = 1
     options.log_severity_level = 3
     try:

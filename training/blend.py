@@ -1,4 +1,4 @@
-"""The best model: what a pretrained encoder hears, blended with the perceptron on the spectrogram's own statistics.
+"""The best model: a pretrained encoder's tags, blended with the perceptron on the spectrogram's own statistics.
 
 log P(genre) = (1 - s) log P(genre | tags) + s log P(genre | statistics, modulations) + constant
 

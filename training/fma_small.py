@@ -19,9 +19,9 @@ The pictures show single frames and native bands. Enlarged from fewer columns or
 the fast changes from column to column that they have: above 0.37 cycles a column lies .17 of the power over time (the
 median picture's). In clips of other music computed with `SETTINGS` it is .13, enlarged from 99 columns .03.
 
-`fma_small_vggish.npz` may lie beside them: `track_id` (n,) and `embedding` (n, 128), the mean over each track's real
-audio of what VGGish hears (Hershey et al., 2017, arXiv 1609.09430; 0 to 255). The best model learns to foretell these
-numbers beside the genre. Nothing needs them to answer, and without the file it learns genres alone.
+`fma_small_vggish.npz` may lie beside them: `track_id` (n,) and `embedding` (n, 128), the mean VGGish embedding of each
+track's real audio (Hershey et al., 2017, arXiv 1609.09430; 0 to 255). The kind `fast` learns to predict them beside the
+genre. No prediction needs them, and without the file genres alone are learned.
 
 SHA-256 of the files that the shipped models learned from:
 8e984799021c2bf2bc5071194f37a0b60c0d2a3d57a21cb59579349d485d0b0c  fma_small_mel.zip

@@ -70,7 +70,7 @@ _LEAST = 1e-7
 
 @dataclass(frozen=True)
 class _Gate:
-    """What standardises numbers (k,), (k,), and what weighs them and their absolute values (2k, 1), (1,)."""
+    """Means and spreads (k,) that standardise numbers; weights (2k, 1) and bias (1,) for them and their absolutes."""
 
     means: NDArray[np.floating]
     spreads: NDArray[np.floating]

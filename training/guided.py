@@ -1,7 +1,7 @@
 """The perceptron with more to see, band by band, and more to learn: embeddings of the audio beside the genre.
 
-The embeddings are what a network with more training than ours says of the real audio (privileged information: Vapnik
-and Vashist, 2009, doi 10.1016/j.neunet.2009.06.042). They shape the hidden layer and are not needed to answer.
+The embeddings are the output of a network with more training than ours for the real audio (privileged information:
+Vapnik and Vashist, 2009, doi 10.1016/j.neunet.2009.06.042). They shape the hidden layer and are not needed to answer.
 """
 
 from collections.abc import Callable, Sequence

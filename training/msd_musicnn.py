@@ -9,7 +9,7 @@ Three things differ from the original network:
   they are a matrix product per position, and the maximum is kept as they go; their weights and their input are
   integers of 8 bits. That takes half the time. Weights use 7 of the bits, as no processor's instructions then
   overflow, so that all give the same result. `exact=True` leaves this out, and is equal to the original to 1e-4.
-- Batch normalisation is folded into what it follows or precedes.
+- Batch normalisation is folded into the layers beside it.
 - Bands that a recording lacks (see `features/bandwidth.py`) are filled in with their expectation given the bands below,
   under a normal distribution of the bands of one frame.
 """
@@ -324,7 +324,7 @@ class _Graph:
         ]
 
     def _normalisation(self, number: int) -> tuple[Floats, Floats]:
-        """Return what the batch normalisation of that number multiplies by, and what it adds then."""
+        """Return the factor and the summand of the batch normalisation of that number."""
         name = f"batch_normalization_{number}" if number else "batch_normalization"
         gamma, beta, mean, variance = (
             self._checkpoint[f"{name}/{part}"] for part in ("gamma", "beta", "moving_mean", "moving_variance")

@@ -36,7 +36,7 @@ def share_not_sure(classifier: GenreClassifier) -> float:
 
 
 def _corpus_windows(settings: MelSettings, patches: PatchSettings | None) -> list[SongWindows]:
-    """Return what models with the same settings need of the files, kept in the cache."""
+    """Return the features of the files, which models with the same settings share; kept in the cache."""
     code = [path.read_bytes() for path in (Path(__file__), *sorted(Path(features.__file__).parent.glob("*.py")))]
     key = hashlib.sha256(repr((settings, patches, code)).encode()).hexdigest()
     kept = CACHE / "non_music_corpus" / f"{key}.pickle"

@@ -37,7 +37,7 @@ def with_tags(tracks: Sequence[Track], settings: MelSettings, encoder: TagEncode
 
 
 def encoded_windows(track: Track, settings: MelSettings, patches: PatchSettings) -> Encoded:
-    """Return what the encoder adds to a track's windows: of each, the patches nearest to where serving takes them."""
+    """Return the encoder's inputs for a track's windows, from the patches nearest to those that serving takes."""
     tags = _known(track)
     starts = window_seconds(track, settings)
     wanted = patch_starts(starts, settings.window_seconds, patches)

@@ -33,7 +33,7 @@ from inference.classifier import GenreClassifier
 
 
 def load_classify(folder: Path) -> Classify:
-    """Return what answers with the bundle in a folder."""
+    """Return a function that classifies with the bundle in a folder."""
     return GenreClassifier(load_bundle(folder)).classify
 
 

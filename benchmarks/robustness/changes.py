@@ -1,4 +1,4 @@
-"""What may happen to a song on its way, as changed copies of it in memory."""
+"""Changes that a song may go through on its way, made to copies in memory."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What a model answers to songs, to changed copies of them and to sounds that are no music."""
+"""Predictions for songs, for changed copies of them and for sounds that are not music."""
 
 import time
 import zlib
@@ -26,7 +26,7 @@ Classify = Callable[[bytes], Prediction]
 
 @dataclass(frozen=True)
 class Answer:
-    """What a model answered: `top` is the most probable genre, `genre` that which it named, None if it did not."""
+    """One prediction: `top` is the most probable genre; `genre` is the same, or None if the model is not sure."""
 
     top: str
     genre: str | None
@@ -142,7 +142,7 @@ def measure_sounds(classify: Classify, limit: int | None = None) -> list[Sound]:
     makers += flite_voices() if is_installed(FLITE) else []
     taken: Counter[str] = Counter()
     sounds = []
-    for kind, make in tqdm(makers, "classifying what is no music", unit="sound"):
+    for kind, make in tqdm(makers, "classifying non-music", unit="sound"):
         taken[kind] += 1
         if limit is None or taken[kind] <= limit:
             sounds.append(Sound(kind, Answer.of(classify(lossless(make())))))

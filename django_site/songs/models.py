@@ -144,5 +144,5 @@ def _ranked(tags: dict[str, float]) -> dict[str, float]:
 
 
 def _letters(name: str) -> str:
-    """Return what two spellings of a name share: hiphop of Hip-Hop."""
+    """Return the common form of spellings of a name: hiphop for Hip-Hop."""
     return "".join(filter(str.isalnum, name.casefold()))

@@ -22,6 +22,9 @@ from training.gate import before_gate
 from training.non_music import non_music_clips
 from training.non_music_corpus import FILES, corpus, share_not_sure
 
+# A training or several in a process each, on a machine that may be busy.
+pytestmark = pytest.mark.timeout(300)
+
 
 @pytest.mark.parametrize("temperature", [0.5, 1.0, 2.5])
 def test_the_temperature_of_answers_is_found(temperature: float) -> None:

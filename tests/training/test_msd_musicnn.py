@@ -1,4 +1,4 @@
-"""The pretrained network: the graph that ships is the network that was published, and hears what it heard."""
+"""The pretrained network: the shipped graph equals the published network, and so do its tags for real songs."""
 
 import os
 from functools import cache
@@ -56,7 +56,7 @@ def logits(session: onnxruntime.InferenceSession, patches: Floats, heard: Floats
 
 
 def reference_logits(checkpoint: Tables, patches: Floats) -> NDArray[np.float32]:
-    """Return what the network of the paper gives, written down again in TensorFlow's plain operations.
+    """Return the output of the network of the paper, written again in TensorFlow's plain operations.
 
     From https://arxiv.org/abs/1909.06654 and the layout of the checkpoint: everything in its original order, each batch
     normalisation behind the activation, shape (n, 187, 96) -> (n, 50).

@@ -12,6 +12,9 @@ import pytest
 from inference.bundle import list_cards
 from training.results import Record
 
+# A training or several in a process each, on a machine that may be busy.
+pytestmark = pytest.mark.timeout(300)
+
 ROOT = Path(__file__).resolve().parents[2]
 PROTOCOLS = ("fault-filtered", "artist-3fold", "track-random", "window-random")
 

@@ -25,6 +25,9 @@ from training.networks import NETWORKS
 from training.splits import Split, make_splits
 from training.tracks import Track
 
+# A training or several in a process each, on a machine that may be busy.
+pytestmark = pytest.mark.timeout(300)
+
 GTZAN_GENRES = list_cards()["gtzan-cnn"].genres
 
 
