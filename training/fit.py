@@ -72,14 +72,12 @@ class Kind:
 
     `train` takes a split, the genres, the settings, a seed and a folder to keep what an interrupted call goes on from.
     `seeded` says whether another seed gives another model, `encoded` whether it learns from the tags of an encoder.
-    `guided` is the description of a kind that learns embeddings beside the genre where all training tracks have them.
     """
 
     description: str
     train: Train
     seeded: bool = False
     encoded: bool = False
-    guided: str | None = None
 
 
 @dataclass(frozen=True)
@@ -137,15 +135,9 @@ def _train_network(
 
 def _train_perceptron(split: Split, genres: Sequence[str], settings: MelSettings, seed: int) -> bytes:
     # TensorFlow takes seconds to load.
-    from training.guided import train_guided
     from training.perceptron import train_perceptron
 
-    train = train_guided if _have_embeddings(split.train) else train_perceptron
-    return train(split, genres, settings, seed)
-
-
-def _have_embeddings(tracks: Sequence[Track]) -> bool:
-    return all(track.embedding is not None for track in tracks)
+    return train_perceptron(split, genres, settings, seed)
 
 
 def _train_blend(split: Split, genres: Sequence[str], settings: MelSettings, seed: int) -> bytes:
@@ -174,8 +166,6 @@ KINDS = {
         "Perceptron with a hidden layer on statistics and modulations of each window, learned from augmented windows.",
         _classical(_train_perceptron),
         seeded=True,
-        guided="Perceptron with a hidden layer on statistics, modulations and band levels of each window, learned from "
-        "augmented windows; VGGish embeddings of the tracks' audio were learned beside the genre.",
     ),
     "best": Kind(
         "Logistic regression on the tags that the pretrained network MSD_musicnn hears, blended with a perceptron on "
@@ -280,13 +270,10 @@ def _kept(card: ModelCard, split: Split) -> Path:
 
 
 def _card(name: str, model: str, dataset: Dataset, protocol: str, split: Split, seed: int, command: str) -> ModelCard:
-    kind = KINDS[model]
-    guided = kind.guided if _have_embeddings(split.train) else None
-    licence = f"Apache-2.0. {dataset.licence}"
     return ModelCard(
         name=name,
         version=MODEL_VERSION,
-        description=guided or kind.description,
+        description=KINDS[model].description,
         genres=tuple(sorted({track.genre for track in split.train})),
         mel=dataset.settings,
         # Until it is calibrated.
@@ -305,5 +292,5 @@ def _card(name: str, model: str, dataset: Dataset, protocol: str, split: Split, 
         scores={},
         weights_sha256="",
         libraries={"python": ".".join(map(str, sys.version_info[:3]))} | {name: version(name) for name in LIBRARIES},
-        licence=f"{licence} Mean VGGish embeddings of the tracks were a target of training." if guided else licence,
+        licence=f"Apache-2.0. {dataset.licence}",
     )

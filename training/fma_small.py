@@ -19,27 +19,19 @@ The pictures show single frames and native bands. Enlarged from fewer columns or
 the fast changes from column to column that they have: above 0.37 cycles a column lies .17 of the power over time (the
 median picture's). In clips of other music computed with `SETTINGS` it is .13, enlarged from 99 columns .03.
 
-`fma_small_vggish.npz` may lie beside them: `track_id` (n,) and `embedding` (n, 128), the mean VGGish embedding of each
-track's real audio (Hershey et al., 2017, arXiv 1609.09430; 0 to 255). The kind `fast` learns to predict them beside the
-genre. No prediction needs them, and without the file genres alone are learned.
-
 SHA-256 of the files that the shipped models learned from:
 8e984799021c2bf2bc5071194f37a0b60c0d2a3d57a21cb59579349d485d0b0c  fma_small_mel.zip
 90f522cc7ceca5db25da549b6efb7db9ac0c8e59dfc15b004c6d4b621b01a39d  fma_small_tracks.tsv
-fb0cf8c73e3da2b5307319fa6cf3e8a0e0d114d21ed857b37d95975c9b0916a8  fma_small_vggish.npz
 SHA-1 of the published archives (github.com/mdeff/fma):
 ade154f733639d52e35e32f5593efe5be76c6d70  fma_small.zip
 f0df49ffe5f2a6008d7dc83c6915b31835dfe733  fma_metadata.zip
 """
 
 import csv
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
 from tqdm import tqdm
 
 from features.settings import MelSettings
@@ -83,7 +75,7 @@ def _tables(data: Path) -> tuple[Path, Path]:
 def read_fma_small(data: Path) -> list[Track]:
     """Return the tracks in a data folder, the silent one left out; the pictures, where there are both.
 
-    Raises BadData as `read_tracks`, for audio without a table, and for a table or embeddings of another kind.
+    Raises BadData as `read_tracks`, for audio without a table, and for a table of another kind.
     """
     rows = _read_rows(data)
     pictures = data / PICTURES
@@ -96,12 +88,8 @@ def read_fma_small(data: Path) -> list[Track]:
         raise BadData(f"There is no {table}, which names the genres. Unpack fma_metadata.zip into {data}.")
     else:
         tracks = _read_songs(data / "fma_small", rows)
-    embeddings = _read_embeddings(data / "fma_small_vggish.npz")
-    return [
-        replace(_with_row(track, rows.get(int(track.name))), embedding=embeddings.get(int(track.name)))
-        for track in _with_blocks(tracks)
-        if int(track.name) != _SILENT
-    ]
+    tracks = _with_blocks(tracks)
+    return [_with_row(track, rows.get(int(track.name))) for track in tracks if int(track.name) != _SILENT]
 
 
 def _read_songs(folder: Path, rows: Mapping[int, _Row]) -> list[Track]:
@@ -162,21 +150,6 @@ def _read_short_table(table: Path) -> dict[int, _Row]:
             raise BadData(
                 f"{table} has a row without an id or an official split ({error!r}). Get the file again."
             ) from error
-
-
-def _read_embeddings(file: Path) -> dict[int, NDArray[np.float32]]:
-    """Return the embedding of each track, by its id; none without the file."""
-    if not file.is_file():
-        return {}
-    try:
-        with np.load(file) as arrays:
-            numbers, embeddings = arrays["track_id"].tolist(), arrays["embedding"].astype(np.float32)
-        return dict(zip(numbers, embeddings, strict=True))
-    except (ValueError, KeyError, OSError, zipfile.BadZipFile) as error:
-        raise BadData(
-            f"{file} holds no embeddings ({error}): it must have the arrays track_id and embedding, of one length. "
-            "Get the file again, or remove it to train without."
-        ) from error
 
 
 def _with_row(track: Track, row: _Row | None) -> Track:

@@ -1,6 +1,6 @@
 """A fast model: a perceptron with one hidden layer on statistics and modulations, learned from augmented windows."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import keras
 import numpy as np
@@ -15,7 +15,7 @@ from training.splits import Split
 from training.tracks import Track
 
 # Compared on GTZAN's fault-filtered and FMA-Small's block-random training and validation tracks.
-WINDOWS_PER_CLIP = 12
+_WINDOWS_PER_CLIP = 12
 _HIDDEN_UNITS = 256
 _INPUT_DROPOUT = 0.3
 _HIDDEN_DROPOUT = 0.5
@@ -25,11 +25,11 @@ _WARMUP_STEPS = 100
 _BATCH_SIZE = 128
 _LEARNING_RATE = 2e-3
 _WEIGHT_DECAY = 0.1
-LABEL_SMOOTHING = 0.05
+_LABEL_SMOOTHING = 0.05
 # Mixup's beta distribution (Zhang et al., 2018, arXiv 1710.09412).
 _MIXUP = 0.2
 # Standard deviations beyond which a number of the description says no more.
-MOST_DEVIATIONS = 5.0
+_MOST_DEVIATIONS = 5.0
 
 # The most that augmentation changes a window by: tempo and gain as parts, pitch in bands, levels of full scale.
 _TEMPO = 0.2
@@ -65,43 +65,37 @@ def train_perceptron(split: Split, genres: Sequence[str], settings: MelSettings,
     """
     keras.utils.set_random_seed(seed)
     random = np.random.default_rng(seed)
-    numbers = augment(split.train, settings, random, lambda windows: _joined(_inputs(windows)))
-    targets = np.repeat(genre_targets(split.train, genres), WINDOWS_PER_CLIP, axis=0)
+    numbers = _augmented(split.train, settings, random)
+    targets = np.repeat(_targets(split.train, genres), _WINDOWS_PER_CLIP, axis=0)
     mean, deviation = numbers.mean(axis=0), numbers.std(axis=0) + np.float32(1e-6)
-    points = np.clip((numbers - mean) / deviation, -MOST_DEVIATIONS, MOST_DEVIATIONS)
-    loss = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=LABEL_SMOOTHING)
-    network = learn(points, targets, loss, random)
-    held_out = _inputs(np.concatenate([track.windows(settings) for track in split.valid or split.test]))
-    weights = _graph(network, mean, deviation, {name: numbers.shape[1] for name, numbers in held_out.items()})
-    points = np.clip((_joined(held_out) - mean) / deviation, -MOST_DEVIATIONS, MOST_DEVIATIONS)
-    check_agreement(weights, held_out, softmax(network.predict(points, verbose=0)))
-    return halve(weights, held_out)
-
-
-def learn(
-    points: Floats, targets: Floats, loss: Callable[..., object], random: np.random.Generator
-) -> keras.Sequential:
-    """Return a perceptron that has learned points (n, numbers) with targets (n, outputs)."""
     network = keras.Sequential(
         [
-            keras.Input(points.shape[1:]),
+            keras.Input(numbers.shape[1:]),
             layers.Dropout(_INPUT_DROPOUT),
             layers.Dense(_HIDDEN_UNITS, activation="relu"),
             layers.Dropout(_HIDDEN_DROPOUT),
-            layers.Dense(targets.shape[1]),
+            layers.Dense(len(genres)),
         ]
     )
+    points = np.clip((numbers - mean) / deviation, -_MOST_DEVIATIONS, _MOST_DEVIATIONS)
     steps = int(np.clip(10 * len(points) // _BATCH_SIZE, *_STEPS))
     rate = keras.optimizers.schedules.CosineDecay(
         _LEARNING_RATE / 20, steps - _WARMUP_STEPS, warmup_target=_LEARNING_RATE, warmup_steps=_WARMUP_STEPS
     )
-    network.compile(keras.optimizers.AdamW(rate, weight_decay=_WEIGHT_DECAY, beta_2=0.99), loss)
+    network.compile(
+        keras.optimizers.AdamW(rate, weight_decay=_WEIGHT_DECAY, beta_2=0.99),
+        keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=_LABEL_SMOOTHING),
+    )
     network.fit(_Mixtures(points, targets, steps, random), verbose=2)
-    return network
+    held_out = _inputs(np.concatenate([track.windows(settings) for track in split.valid or split.test]))
+    weights = _graph(network, mean, deviation, {name: numbers.shape[1] for name, numbers in held_out.items()})
+    points = np.clip((_joined(held_out) - mean) / deviation, -_MOST_DEVIATIONS, _MOST_DEVIATIONS)
+    check_agreement(weights, held_out, softmax(network.predict(points, verbose=0)))
+    return halve(weights, held_out)
 
 
 class _Mixtures(keras.utils.PyDataset):
-    """Batches of points (128, numbers) and targets (128, outputs), each mixed from two that were drawn at random."""
+    """Batches of points (128, numbers) and targets (128, genres), each mixed from two that were drawn at random."""
 
     def __init__(self, points: Floats, targets: Floats, steps: int, random: np.random.Generator) -> None:
         super().__init__()
@@ -117,23 +111,18 @@ class _Mixtures(keras.utils.PyDataset):
         return points, share * self._targets[one] + (1 - share) * self._targets[other]
 
 
-def genre_targets(tracks: Sequence[Track], genres: Sequence[str]) -> Floats:
+def _targets(tracks: Sequence[Track], genres: Sequence[str]) -> Floats:
     """Return the probabilities of genres to learn for each clip, shape (clips, genres)."""
     return np.eye(len(genres), dtype=np.float32)[[genres.index(track.genre) for track in tracks for _ in track.clips]]
 
 
-def augment(
-    tracks: Sequence[Track],
-    settings: MelSettings,
-    random: np.random.Generator,
-    describe: Callable[[Floats], Floats],
-) -> Floats:
-    """Return the numbers that describe augmented windows, clip after clip, shape (clips * 12, numbers)."""
+def _augmented(tracks: Sequence[Track], settings: MelSettings, random: np.random.Generator) -> Floats:
+    """Return the numbers of augmented windows, clip after clip, shape (clips * 12, numbers)."""
     numbers = []
     for track in tqdm(tracks, "augmenting", unit="track"):
         for clip in track.clips:
-            windows = np.stack([_window(clip, settings.window_frames, random) for _ in range(WINDOWS_PER_CLIP)])
-            numbers.append(describe(windows[..., None]))
+            windows = np.stack([_window(clip, settings.window_frames, random) for _ in range(_WINDOWS_PER_CLIP)])
+            numbers.append(_joined(_inputs(windows[..., None])))
     return np.concatenate(numbers)
 
 
@@ -167,8 +156,8 @@ def _graph(network: keras.Model, mean: Floats, deviation: Floats, numbers: Mappi
     tables = {
         "mean": mean,
         "deviation": deviation,
-        "least": np.float32(-MOST_DEVIATIONS),
-        "most": np.float32(MOST_DEVIATIONS),
+        "least": np.float32(-_MOST_DEVIATIONS),
+        "most": np.float32(_MOST_DEVIATIONS),
         "hidden_weights": hidden_weights,
         "hidden_bias": hidden_bias,
         "output_weights": output_weights,

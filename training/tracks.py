@@ -54,9 +54,8 @@ class Track:
 
     `artist` is None where nobody knows. `block` is what `block-random` keeps together, None for the artist.
     `published` has the part that published splits assign to the track, by the split's name. `audio` is the file that
-    the clips were computed from, None for pictures. `tags` are the outputs of an encoder for the song, and `embedding`
-    is another network's of the whole track, float32 of shape (size,), to learn beside the genre; None where they are
-    not known.
+    the clips were computed from, None for pictures. `tags` are the outputs of an encoder for the song, None where
+    they are not known.
     """
 
     name: str
@@ -67,7 +66,6 @@ class Track:
     published: Mapping[str, str] = field(default_factory=dict)
     audio: Path | None = field(default=None, repr=False)
     tags: "TagCurves | None" = field(default=None, repr=False)
-    embedding: NDArray[np.float32] | None = field(default=None, repr=False)
 
     def windows(self, settings: MelSettings) -> NDArray[np.float32]:
         """Return the windows of all clips, shape (n, n_mels, window_frames, 1)."""

@@ -78,11 +78,11 @@ def test_a_song_that_arrives_too_slowly_is_given_up(server: Server) -> None:
 
 
 def test_a_song_that_takes_too_long_is_given_up(tmp_path: Path) -> None:
-    silence = io.BytesIO()
+    drone = io.BytesIO()
     # Soon received, and long to work on.
-    soundfile.write(silence, np.zeros(9000 * 8000, np.int16), 8000, format="FLAC")
+    soundfile.write(drone, np.full(9000 * 8000, 8000, np.int16), 8000, format="FLAC")
     with serve("service:GenreService", ROOT, tmp_path / "log", GENRE_MAX_SECONDS="0.5") as hasty:
-        response = classify(hasty, silence.getvalue())
+        response = classify(hasty, drone.getvalue())
         assert response.status_code == 504
         assert "takes too long" in response.json()["error"]
 
