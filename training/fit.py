@@ -233,7 +233,8 @@ def _run(model: str, split: Split, card: ModelCard, seed: int, encoder: bytes | 
     scores = {VALID if split.valid else CROSS_VALIDATED: valid.scores(), "test": test.scores()}
     bundle = replace(bundle, card=replace(bundle.card, scores=scores))
     seconds = round(monotonic() - began, 1)
-    shutil.rmtree(folder)
+    # Another process may have done the same training, and removed it.
+    shutil.rmtree(folder, ignore_errors=True)
     return Run(bundle, valid, test, share_not_sure(reloaded), trained.curves, seconds)
 
 
