@@ -262,7 +262,7 @@ def _cross_validated(
 
 def _kept(card: ModelCard, split: Split) -> Path:
     """Return the folder in which a training keeps what it goes on from, the same for the same training only."""
-    names = [[track.name for track in getattr(split, side)] for side in SIDES]
+    names = [[(track.name, track.audio) for track in getattr(split, side)] for side in SIDES]
     code = [path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py"))]
     key = repr((card.training.command, card.mel, names, code))
     folder = CACHE / "fits" / hashlib.sha256(key.encode()).hexdigest()[:16]
