@@ -38,6 +38,7 @@ def records(folder: Path) -> list[Record]:
     return list(json.loads((folder / "results.json").read_text()))
 
 
+@pytest.mark.slow
 def test_there_is_a_record_a_protocol(made: Path) -> None:
     found = records(made)
     assert [(record["dataset"], record["protocol"], record["model"]) for record in found] == [
@@ -52,6 +53,7 @@ def test_there_is_a_record_a_protocol(made: Path) -> None:
     assert [len(record["runs"]) for record in found] == [1, 3, 1, 1]
 
 
+@pytest.mark.slow
 def test_the_bundle_that_ships_is_of_the_first_protocol(made: Path) -> None:
     (card,) = list_cards(made / "models").values()
     assert (card.name, card.training.protocol) == ("gtzan-logistic", "fault-filtered")
