@@ -18,6 +18,7 @@ from training.__main__ import main
 from training.datasets import DATASETS
 from training.evaluation import compare, evaluate
 from training.export import BadExport, check_agreement
+from training.fit import KINDS, Kind, Trained, fit
 from training.kaggle import check_harness
 from training.keras_models import to_onnx
 from training.learning import learn
@@ -151,6 +152,26 @@ def test_a_network_learns_and_is_exported(name: str, tmp_path: Path) -> None:
     )
     classifier = GenreClassifier(Bundle(replace(list_cards()["gtzan-cnn"], mel=BANDS), to_onnx(learned.network)))
     assert evaluate(classifier, split.test).accuracy > 0.5
+
+
+def test_data_of_the_same_names_share_nothing_that_an_interrupted_training_kept(
+    own_music: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    others = shutil.copytree(own_music, tmp_path / "others")
+    found: list[bool] = []
+
+    def interrupted(*arguments: object) -> Trained:
+        kept = Path(str(arguments[-1])) / "kept"
+        found.append(kept.exists())
+        kept.touch()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("training.fit.CACHE", tmp_path)
+    monkeypatch.setitem(KINDS, "logistic", Kind("Stops.", interrupted))
+    for data in (own_music, own_music, others):
+        with pytest.raises(KeyboardInterrupt):
+            fit("folder", "logistic", "track-random", data, 0, None)
+    assert found == [False, True, False]
 
 
 @pytest.mark.slow
