@@ -11,7 +11,7 @@ import zlib
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from inference.card import BadCard, EncoderCard, ModelCard
+from inference.card import CROSS_VALIDATED, VALID, BadCard, EncoderCard, ModelCard
 
 MODELS = Path(__file__).resolve().parent.parent / "models"
 CARD_FILE = "card.json"
@@ -99,7 +99,7 @@ def list_cards(models: Path = MODELS) -> dict[str, ModelCard]:
 
 
 def _order(card: ModelCard) -> tuple[bool, float, str]:
-    chosen_by = card.scores.get("valid") or card.scores.get("cross-validation")
+    chosen_by = card.scores.get(VALID) or card.scores.get(CROSS_VALIDATED)
     accuracy = chosen_by.accuracy if chosen_by else 0.0
     return card.training.model != _DEFAULT_KIND, -accuracy, card.name
 

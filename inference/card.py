@@ -6,6 +6,9 @@ from typing import Any
 
 from features.settings import MelSettings, PatchSettings
 
+# The scores that a model was chosen by: of validation tracks or, where there is none, by cross-validation.
+VALID, CROSS_VALIDATED = "valid", "cross-validation"
+
 
 class BadCard(ValueError):
     """A card that cannot be understood; the message says which part."""
@@ -86,6 +89,11 @@ class ModelCard:
     libraries: dict[str, str]
     licence: str
     encoder: EncoderCard | None = None
+
+    @property
+    def patches(self) -> PatchSettings | None:
+        """How patches for the encoder are made, None for a model that needs none."""
+        return self.encoder.patches if self.encoder else None
 
     def to_json(self) -> str:
         """Return the card as JSON text, which `from_json` reads back."""

@@ -43,6 +43,12 @@ class Encoded:
     tag_logits: NDArray[np.float32]
     band_limits: NDArray[np.float32]
 
+    @classmethod
+    def of(cls, patch_logits: NDArray[np.float32], bandwidth: Bandwidth) -> "Encoded":
+        """Return the inputs for windows, from the logits of their patches, shape (n, patches_per_window, tags)."""
+        limits = np.array([bandwidth.lows_missing, bandwidth.highs_missing], np.float32)
+        return cls(patch_logits.mean(axis=1), np.broadcast_to(limits, (len(patch_logits), 2)))
+
 
 class GenreClassifier:
     """A loaded model bundle.
@@ -68,12 +74,14 @@ class GenreClassifier:
 
     def classify(self, source: Path | str | bytes) -> Prediction:
         """Return the prediction for an audio file, given as its path or its bytes; raises as `song_windows`."""
-        patches = self.card.encoder.patches if self.card.encoder else None
-        return self.predict(song_windows(source, self.card.mel, patches=patches))
+        return self.predict(song_windows(source, self.card.mel, patches=self.card.patches))
 
-    def predict(self, song: SongWindows) -> Prediction:
-        """Return the prediction for a song's features, which must have been computed with the card's settings."""
-        encoded = self.encode(song)
+    def predict(self, song: SongWindows, encoded: Encoded | None = None) -> Prediction:
+        """Return the prediction for a song's features, which must have been computed with the card's settings.
+
+        Who has the encoder's inputs already passes them as `encoded`.
+        """
+        encoded = encoded or self.encode(song)
         by_window = self.window_probabilities(song.windows, encoded)
         silent = not song.weights.any()
         by_genre = np.average(by_window, axis=0, weights=None if silent else song.weights)
@@ -100,7 +108,7 @@ class GenreClassifier:
         """Return the encoder's inputs for a song's windows; None for a model without an encoder."""
         if self.encoder is None:
             return None
-        return Encoded(self.encoder.window_logits(song).mean(axis=1), band_limits(song.bandwidth, len(song.windows)))
+        return Encoded.of(self.encoder.window_logits(song), song.bandwidth)
 
     def window_probabilities(self, windows: NDArray[np.float32], encoded: Encoded | None = None) -> NDArray[np.float64]:
         """Return the probabilities of each window, shape (n, n_mels, frames, 1) -> (n, genres)."""
@@ -129,12 +137,6 @@ def _tags(names: Sequence[str], encoded: Encoded, weights: NDArray[np.float32]) 
     by_tag = np.average(by_window, axis=0, weights=weights)
     order = np.argsort(-by_tag, kind="stable")[:_MAX_TAGS]
     return {names[index]: float(by_tag[index]) for index in order if by_tag[index] >= _MIN_TAG_PROBABILITY}
-
-
-def band_limits(bandwidth: Bandwidth, n: int) -> NDArray[np.float32]:
-    """Return the input of that name for n windows of a song, shape (n, 2)."""
-    limits = np.array([bandwidth.lows_missing, bandwidth.highs_missing], np.float32)
-    return np.broadcast_to(limits, (n, 2))
 
 
 def softmax(logits: NDArray[np.floating]) -> NDArray[np.float64]:

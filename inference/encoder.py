@@ -10,10 +10,7 @@ from features.windows import SongWindows
 from inference.card import EncoderCard
 from inference.session import load_session
 
-INPUTS = ("patches", "heard")
 OUTPUT = "tag_logits"
-# Together they would take 15 MB each inside the network, and not a moment less.
-_PATCHES_PER_RUN = 1
 
 
 class TagEncoder:
@@ -45,14 +42,10 @@ class TagEncoder:
 
     def tag_logits(self, patches: NDArray[np.floating], bandwidth: Bandwidth) -> NDArray[np.float32]:
         """Return the logits of the tags for each patch of a song, shape (n, patch_frames, bands) -> (n, tags)."""
-        heard = (self._band_hz <= bandwidth.high_hz).astype(np.float32)
-        batches = (patches[first : first + _PATCHES_PER_RUN] for first in range(0, len(patches), _PATCHES_PER_RUN))
-        return np.concatenate(
-            [
-                self._session.run(
-                    [OUTPUT],
-                    {"patches": batch.astype(np.float32), "heard": np.broadcast_to(heard, (len(batch), len(heard)))},
-                )[0]
-                for batch in batches
-            ]
-        )
+        heard = (self._band_hz <= bandwidth.high_hz).astype(np.float32)[None]
+        # One by one: together they would take 15 MB each inside the network, and not a moment less.
+        logits = [
+            self._session.run([OUTPUT], {"patches": patch.astype(np.float32)[None], "heard": heard})[0]
+            for patch in patches
+        ]
+        return np.concatenate(logits)

@@ -42,21 +42,23 @@ class Explanation:
 
 def explain(classifier: GenreClassifier, song: SongWindows) -> Explanation:
     """Return the explanation of a song, whose features must have been computed with the card's own settings."""
-    prediction = classifier.predict(song)
+    encoder = classifier.encoder
+    patch_logits = encoder.window_logits(song) if encoder else None
+    encoded = None if patch_logits is None else Encoded.of(patch_logits, song.bandwidth)
+    prediction = classifier.predict(song, encoded)
     genre = next(iter(prediction.probabilities))
     number = classifier.card.genres.index(genre)
     questions, most = _MAX_QUESTIONS, _MAX_STEPS
-    if classifier.encoder:
+    if encoder:
         questions, most = _MAX_ENCODED_QUESTIONS, _MAX_ENCODED_STEPS
     steps = int(np.clip(questions // (BANDS * len(song.windows)), 1, most))
-    encoded = classifier.encode(song)
     whole = classifier.window_probabilities(song.windows, encoded)[:, number]
     weights = np.empty((len(song.windows), BANDS, steps), np.float32)
     for index, (window, probability) in enumerate(zip(song.windows, whole, strict=True)):
         without = None
-        if encoded and classifier.encoder:
-            logits = _tags_without(classifier.encoder, song, classifier.card.mel, index, steps)
-            without = Encoded(logits, np.repeat(encoded.band_limits[index : index + 1], len(logits), axis=0))
+        if encoder and patch_logits is not None:
+            logits = _tags_without(encoder, song, classifier.card.mel, index, patch_logits[index], steps)
+            without = Encoded.of(logits, song.bandwidth)
         probabilities = classifier.window_probabilities(_occluded(window, steps), without)[:, number]
         weights[index] = probability - probabilities.reshape(BANDS, steps)
     return Explanation(prediction, genre, weights)
@@ -73,15 +75,15 @@ def _occluded(window: NDArray[np.float32], steps: int) -> NDArray[np.float32]:
 
 
 def _tags_without(
-    encoder: TagEncoder, song: SongWindows, mel: MelSettings, index: int, steps: int
+    encoder: TagEncoder, song: SongWindows, mel: MelSettings, index: int, whole: NDArray[np.float32], steps: int
 ) -> NDArray[np.float32]:
-    """Return the logits of the tags for the copies of a window that `_occluded` makes, shape (bands * steps, tags).
+    """Return the logits of the patches of the copies of a window that `_occluded` makes.
 
-    Only patches that hold a part are encoded again.
+    Shape (bands * steps, patches_per_window, tags); `whole` are those of the window itself. Only patches that hold a
+    part are encoded again.
     """
     settings = encoder.card.patches
     patches = np.asarray(song.patches)[index].astype(np.float32)
-    whole = encoder.tag_logits(patches, song.bandwidth)
     seconds = patch_starts(np.zeros(1), mel.window_seconds, settings)[0]
     frame_seconds = settings.patch_seconds / settings.patch_frames
     frame_times = seconds[:, None] + frame_seconds * np.arange(settings.patch_frames)
@@ -103,7 +105,7 @@ def _tags_without(
     if copies:
         places, numbers = np.array(rows).T
         logits[places, numbers] = encoder.tag_logits(np.stack(copies), song.bandwidth)
-    return np.asarray(logits.mean(axis=1))
+    return logits
 
 
 def _part(number: int, parts: int, length: int) -> slice:

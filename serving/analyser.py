@@ -38,10 +38,9 @@ class Analyser:
 
     async def windows(self, audio: bytes, card: ModelCard) -> SongWindows:
         """Return a song's windows; raise Refusal if it has none, or nobody answers."""
-        patches = card.encoder.patches if card.encoder else None
         if self._ask is None:
-            return await anyio.to_thread.run_sync(_windows, audio, card.mel, patches)
-        question = hop.question(audio, card.mel, patches)
+            return await anyio.to_thread.run_sync(_windows, audio, card.mel, card.patches)
+        question = hop.question(audio, card.mel, card.patches)
         for _ in range(2):
             try:
                 return hop.read_answer(await self._ask(question))

@@ -17,7 +17,7 @@ from features.audio import UnreadableAudio, load_audio
 from features.clips import scale_clip
 from features.mel import log_mel
 from features.settings import MelSettings
-from training.tracks import CACHE, BadData, Track, cached_clips, file_version, start_workers
+from training.tracks import CACHE, BadData, Track, cached_arrays, file_version, start_workers
 
 LARGEST_SHIFT_SEMITONES = 2.0
 # Of the song's mean power over the noise's: from hiss that is hardly heard to that of a worn cassette.
@@ -56,7 +56,7 @@ def _changed_clips(
 
     try:
         ranges = (LARGEST_SHIFT_SEMITONES, SIGNAL_TO_NOISE_DB)
-        return cached_clips(cache, [settings, name, copies, seed, ranges, *file_version(path)], compute)
+        return cached_arrays(cache, [settings, name, copies, seed, ranges, *file_version(path)], compute)
     except UnreadableAudio as error:
         raise BadData(f"{path}: {error}") from error
 

@@ -19,7 +19,7 @@ from tqdm import tqdm
 
 from features.settings import MelSettings
 from inference.bundle import MODELS, Bundle, load_bundle, load_encoder, save_bundle
-from inference.card import ModelCard, Training
+from inference.card import CROSS_VALIDATED, VALID, ModelCard, Training
 from inference.classifier import GenreClassifier
 from inference.encoder import TagEncoder
 from training.audit import drop_duplicates, find_duplicates
@@ -38,7 +38,6 @@ from training.tracks import CACHE, BadData, Track
 MODEL_VERSION = "1.0.0"
 # Folds of the training tracks where there is no validation track to calibrate by.
 _FOLDS = 3
-VALID, CROSS_VALIDATED = "valid", "cross-validation"
 LIBRARIES = ("numpy", "scipy", "onnx", "scikit-learn", "keras", "tf2onnx")
 
 

@@ -35,7 +35,7 @@ from training import non_music
 from training.export import append_graph, parse_graph
 from training.non_music import high_voices, non_music_clips, non_music_sounds
 from training.tags import encoded_windows
-from training.tracks import CACHE, Track, cached_clips
+from training.tracks import CACHE, Track, cached_arrays
 
 _GENRE_LOGITS = "genre_logits"
 # Chosen by GTZAN's fault-filtered validation songs, and by kinds of generated sound held out in turn.
@@ -178,4 +178,4 @@ def _non_music(settings: MelSettings, encoder: TagEncoder) -> list[NDArray[np.fl
         return [np.concatenate(statistics), np.concatenate(tags)]
 
     key = ["non-music", settings, encoder.card.weights_sha256, _HIGH_VOICES, Path(non_music.__file__).read_bytes()]
-    return cached_clips(CACHE / "non_music", key, compute)
+    return cached_arrays(CACHE / "non_music", key, compute)

@@ -18,7 +18,7 @@ from tqdm import tqdm
 from features.clips import scale_clip
 from features.mel import log_mel
 from features.settings import MelSettings
-from training.tracks import CACHE, cached_clips
+from training.tracks import CACHE, cached_arrays
 
 Sound = NDArray[np.float64]
 
@@ -42,7 +42,7 @@ def non_music_clips(settings: MelSettings, number: int, seed: int) -> list[NDArr
 
     The sounds are those of `non_music_sounds`. The clips are kept in the cache.
     """
-    return cached_clips(
+    return cached_arrays(
         CACHE / "non_music",
         [settings, number, seed, Path(__file__).read_bytes()],
         lambda: [

@@ -4,11 +4,11 @@ No model may learn from these. Their generators are others than those of `traini
 or the same kinds made by other means, so that what is measured is not memory.
 """
 
-import hashlib
 import io
-import pickle
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import soundfile
@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 from scipy.signal import butter, sosfilt
 
 import features
+from features.bandwidth import Bandwidth
 from features.settings import MelSettings, PatchSettings
 from features.windows import SongWindows, song_windows
-from inference.bundle import write_whole
 from inference.classifier import GenreClassifier
-from training.tracks import CACHE
+from training.tracks import CACHE, cached_arrays
 
 FILES = 200
 _RATES_HZ = (16_000, 22_050, 44_100, 48_000)
@@ -30,23 +30,38 @@ Sound = NDArray[np.float64]
 
 def share_not_sure(classifier: GenreClassifier) -> float:
     """Return the share of the corpus for which a model gives no genre."""
-    patches = classifier.card.encoder.patches if classifier.card.encoder else None
-    songs = _corpus_windows(classifier.card.mel, patches)
+    songs = _corpus_windows(classifier.card.mel, classifier.card.patches)
     return float(np.mean([classifier.predict(song).genre is None for song in songs]))
 
 
 def _corpus_windows(settings: MelSettings, patches: PatchSettings | None) -> list[SongWindows]:
     """Return the features of the files, which models with the same settings share; kept in the cache."""
     code = [path.read_bytes() for path in (Path(__file__), *sorted(Path(features.__file__).parent.glob("*.py")))]
-    key = hashlib.sha256(repr((settings, patches, code)).encode()).hexdigest()
-    kept = CACHE / "non_music_corpus" / f"{key}.pickle"
-    if kept.exists():
-        songs: list[SongWindows] = pickle.loads(kept.read_bytes())  # noqa: S301 - written below
-        return songs
-    songs = [song_windows(content, settings, patches=patches) for _, content in corpus()]
-    kept.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(kept, pickle.dumps(songs))
-    return songs
+    arrays = cached_arrays(
+        CACHE / "non_music_corpus",
+        [settings, patches, code],
+        lambda: [
+            array for _, content in corpus() for array in _to_arrays(song_windows(content, settings, patches=patches))
+        ],
+    )
+    per_song = len(fields(SongWindows))
+    return [_from_arrays(arrays[first : first + per_song]) for first in range(0, len(arrays), per_song)]
+
+
+def _to_arrays(song: SongWindows) -> list[NDArray[Any]]:
+    """Return the fields of a song's features, each as an array."""
+    values = vars(song) | {"bandwidth": [song.bandwidth.low_hz, song.bandwidth.high_hz]}
+    return [np.zeros(0) if value is None else np.asarray(value) for value in values.values()]
+
+
+def _from_arrays(arrays: Sequence[NDArray[Any]]) -> SongWindows:
+    """Return the features that `_to_arrays` was given."""
+    names = [field.name for field in fields(SongWindows)]
+    values: dict[str, Any] = {
+        name: array if array.ndim else array.item() for name, array in zip(names, arrays, strict=True)
+    }
+    values["bandwidth"] = Bandwidth(*values["bandwidth"].tolist())
+    return SongWindows(**values | {"patches": values["patches"] if values["patches"].size else None})
 
 
 def corpus() -> Iterator[tuple[str, bytes]]:

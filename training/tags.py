@@ -13,9 +13,9 @@ from features.clips import window_starts
 from features.patches import patch_starts
 from features.settings import MelSettings, PatchSettings
 from features.windows import song_windows
-from inference.classifier import Encoded, band_limits
+from inference.classifier import Encoded
 from inference.encoder import TagEncoder
-from training.tracks import CACHE, BadData, TagCurves, Track, cached_clips, file_version
+from training.tracks import CACHE, BadData, TagCurves, Track, cached_arrays, file_version
 
 # Room for rounding where patches must lie within a window.
 _TOLERANCE_SECONDS = 0.05
@@ -26,11 +26,12 @@ def with_tags(tracks: Sequence[Track], settings: MelSettings, encoder: TagEncode
 
     Prints how many those are.
     """
-    tagged = [
-        replace(track, tags=track.tags or (_tags(track.audio, settings, encoder) if track.audio else None))
-        for track in tqdm(tracks, "encoding", unit="track")
-        if track.tags or track.audio
-    ]
+    tagged = []
+    for track in tqdm(tracks, "encoding", unit="track"):
+        if track.tags:
+            tagged.append(track)
+        elif track.audio:
+            tagged.append(replace(track, tags=_tags(track, track.audio, settings, encoder)))
     if len(tagged) < len(tracks):
         tqdm.write(f"{len(tracks) - len(tagged)} tracks left out: there is neither audio of them nor published tags.")
     return tagged
@@ -42,7 +43,7 @@ def encoded_windows(track: Track, settings: MelSettings, patches: PatchSettings)
     starts = window_seconds(track, settings)
     wanted = patch_starts(starts, settings.window_seconds, patches)
     nearest = np.abs(tags.seconds - wanted[..., None]).argmin(axis=-1)
-    return Encoded(tags.logits[nearest].mean(axis=1), band_limits(FULL_BANDWIDTH, len(starts)))
+    return Encoded.of(tags.logits[nearest], FULL_BANDWIDTH)
 
 
 def window_seconds(track: Track, settings: MelSettings) -> NDArray[np.float64]:
@@ -84,22 +85,14 @@ def _known(track: Track) -> TagCurves:
     return track.tags
 
 
-def _tags(audio: Path, settings: MelSettings, encoder: TagEncoder) -> TagCurves:
+def _tags(track: Track, audio: Path, settings: MelSettings, encoder: TagEncoder) -> TagCurves:
+    """Return the tags of a track that came from an audio file; the logits are kept in the cache."""
     patches = encoder.card.patches
 
     def compute() -> list[NDArray[np.float32]]:
-        song = song_windows(audio, settings, patches=patches)
-        logits = encoder.window_logits(song)
-        # Windows of a clip, and clips, follow one another without gaps.
-        per_clip = len(window_starts(settings.clip_frames, settings))
-        number = np.arange(len(logits))
-        starts = number // per_clip * settings.clip_seconds
-        starts = starts + number % per_clip * settings.window_hop_frames * settings.frame_seconds
-        return [
-            logits.reshape(-1, logits.shape[-1]),
-            patch_starts(starts, settings.window_seconds, patches).ravel().astype(np.float32),
-        ]
+        return [encoder.window_logits(song_windows(audio, settings, patches=patches))]
 
-    key = ["tags", settings, encoder.card.weights_sha256, patches, *file_version(audio)]
-    logits, seconds = cached_clips(CACHE / "tags", key, compute)
-    return TagCurves(logits, seconds.astype(np.float64))
+    key = ["tag logits", settings, encoder.card.weights_sha256, patches, *file_version(audio)]
+    (logits,) = cached_arrays(CACHE / "tags", key, compute)
+    starts = patch_starts(window_seconds(track, settings), settings.window_seconds, patches)
+    return TagCurves(logits.reshape(-1, logits.shape[-1]), starts.ravel())

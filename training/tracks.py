@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,7 +66,7 @@ class Track:
     block: str | None = None
     published: Mapping[str, str] = field(default_factory=dict)
     audio: Path | None = field(default=None, repr=False)
-    tags: "TagCurves | None" = field(default=None, repr=False)
+    tags: TagCurves | None = field(default=None, repr=False)
 
     def windows(self, settings: MelSettings) -> NDArray[np.float32]:
         """Return the windows of all clips, shape (n, n_mels, window_frames, 1)."""
@@ -148,20 +149,20 @@ def start_workers() -> ProcessPoolExecutor:
     return ProcessPoolExecutor(os.cpu_count(), get_context("spawn"))
 
 
-def cached_clips(
-    cache: Path, key: Collection[object], compute: Callable[[], list[NDArray[np.float32]]]
-) -> list[NDArray[np.float32]]:
+def cached_arrays(
+    cache: Path, key: Collection[object], compute: Callable[[], list[NDArray[Any]]]
+) -> list[NDArray[Any]]:
     """Return what `compute` gives, from a folder if it has been kept there under the same key."""
     kept = cache / f"{hashlib.sha256(repr(tuple(key)).encode()).hexdigest()}.npz"
     if kept.exists():
-        with np.load(kept) as arrays:
-            return [arrays[name] for name in arrays.files]
-    clips = compute()
+        with np.load(kept) as file:
+            return [file[name] for name in file.files]
+    arrays = compute()
     content = io.BytesIO()
-    np.savez(content, *clips)
+    np.savez(content, *arrays)
     cache.mkdir(parents=True, exist_ok=True)
     write_whole(kept, content.getvalue())
-    return clips
+    return arrays
 
 
 def file_version(path: Path) -> tuple[str, int, int]:
@@ -173,6 +174,6 @@ def file_version(path: Path) -> tuple[str, int, int]:
 def _clips(path: Path, settings: MelSettings, cache: Path) -> list[NDArray[np.float32]] | str:
     """Return the clips of an audio file, or what is wrong with the file."""
     try:
-        return cached_clips(cache, [settings, *file_version(path)], lambda: song_clips(path, settings).spectrograms)
+        return cached_arrays(cache, [settings, *file_version(path)], lambda: song_clips(path, settings).spectrograms)
     except (UnreadableAudio, OSError) as error:
         return str(error)

@@ -202,6 +202,18 @@ def test_own_audio_is_given_the_tags_that_serving_finds(
         np.testing.assert_array_equal(one.tags.seconds, other.tags.seconds)
 
 
+def test_a_window_that_ends_with_its_clip_has_the_tags_of_its_own_patches(encoder: TagEncoder, tmp_path: Path) -> None:
+    (tmp_path / "rock").mkdir()
+    (tmp_path / "rock" / "song.wav").write_bytes(encode(music(55, 22_050, channels=1), 22_050, "wav"))
+    (track,) = with_tags(read_tracks(tmp_path, SETTINGS), SETTINGS, encoder)
+    assert track.audio
+    song = song_windows(track.audio, SETTINGS, patches=PATCHES)
+    # The third window of the second clip begins before the second has ended.
+    assert (len(song.windows), song.start_seconds[5] < song.end_seconds[4]) == (6, True)
+    learned = encoded_windows(track, SETTINGS, PATCHES)
+    np.testing.assert_allclose(learned.tag_logits, encoder.window_logits(song).mean(axis=1), atol=1e-5)
+
+
 def test_tracks_with_neither_audio_nor_tags_are_left_out_and_counted(
     encoder: TagEncoder, capsys: pytest.CaptureFixture[str]
 ) -> None:
