@@ -49,8 +49,8 @@ class Clip:
 class SongClips:
     """A song's consecutive clips, without its silence.
 
-    `sample_rate_hz` and `channels` are those of the file. `decode_seconds` and `mel_seconds` are the time it took to
-    decode the file, and to compute the spectrograms.
+    `sample_rate_hz` and `channels` are those of the file, and `complete` is as in `Sound`. `decode_seconds` and
+    `mel_seconds` are the time it took to decode the file, and to compute the spectrograms.
     """
 
     clips: list[Clip]
@@ -59,6 +59,7 @@ class SongClips:
     channels: int
     decode_seconds: float
     mel_seconds: float
+    complete: bool | None = None
 
     @property
     def spectrograms(self) -> list[NDArray[np.float32]]:
@@ -90,19 +91,21 @@ def song_clips(
         for block in sound.blocks:
             samples += len(block)
             if samples > longest_seconds * rate:
-                raise TooLong(f"The song is longer than {longest_seconds / 60:g} minutes. Send a part of it.")
+                raise TooLong(f"The song is longer than {longest_seconds / 60:g} minutes. Use a part of it.")
             decoded = perf_counter()
             for piece in silence.add(block):
                 reader.add(piece)
             mel_seconds += perf_counter() - decoded
         if samples < SHORTEST_SECONDS * rate:
-            raise UnreadableAudio(f"The file holds {samples / rate:.2f} seconds of sound. Send at least one second.")
+            raise UnreadableAudio(
+                f"The file holds {samples / rate:.2f} seconds of sound. At least one second is needed."
+            )
         decode_seconds = perf_counter() - began - mel_seconds
         for piece in silence.finish():
             reader.add(piece)
         clips = reader.finish()
         mel_seconds = perf_counter() - began - decode_seconds
-        return SongClips(clips, samples / rate, rate, sound.channels, decode_seconds, mel_seconds)
+        return SongClips(clips, samples / rate, rate, sound.channels, decode_seconds, mel_seconds, sound.complete)
 
 
 def scale_clip(decibels: NDArray[np.float32]) -> NDArray[np.float32]:

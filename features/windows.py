@@ -38,6 +38,7 @@ class SongWindows:
     mel_seconds: float
     patches: NDArray[np.float16] | None = None
     bandwidth: Bandwidth = FULL_BANDWIDTH
+    complete: bool | None = None
 
 
 def song_windows(
@@ -69,6 +70,7 @@ def song_windows(
         song.mel_seconds,
         _compressed(song.clips, weights > 0, patches) if patches else None,
         find_bandwidth(power, settings),
+        song.complete,
     )
 
 

@@ -100,7 +100,7 @@ class GenreClassifier:
                 Segment(round(float(start), 3), round(float(end), 3), genre, float(row.max()))
                 for start, end, genre, row in zip(song.start_seconds, song.end_seconds, sure, by_window, strict=True)
             ],
-            audio=AudioInfo(round(song.duration_seconds, 3), song.sample_rate_hz, song.channels),
+            audio=AudioInfo(round(song.duration_seconds, 3), song.sample_rate_hz, song.channels, song.complete),
             model=ModelInfo(self.card.name, self.card.version),
         )
 

@@ -15,11 +15,16 @@ class Segment:
 
 @dataclass(frozen=True)
 class AudioInfo:
-    """What the file is."""
+    """What was heard of the file.
+
+    `complete` is True if the file states its length or its end and has it, and None if it states neither: then a part
+    may be missing. A file that lacks a part it states is not predicted at all.
+    """
 
     duration_seconds: float
     sample_rate_hz: int
     channels: int
+    complete: bool | None = None
 
 
 @dataclass(frozen=True)

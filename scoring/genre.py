@@ -34,6 +34,8 @@ from mutagen.oggopus import OggOpus
 from mutagen.oggvorbis import OggVorbis
 from mutagen.wave import WAVE
 
+from scoring.chunk_sizes import with_true_sizes
+
 # How a file begins; what in mutagen knows it; and its name in FFmpeg.
 _FORMATS: tuple[tuple[bytes, type[FileType], str], ...] = (
     (rb"fLaC", FLAC, "flac"),
@@ -92,8 +94,9 @@ def with_genre(content: bytes, genre: str) -> bytes:
     with _faults_named():
         kind, demuxer = _format(io.BytesIO(content))
         id3v1 = _id3v1(io.BytesIO(content)) if kind is MP3 else b""
+        sized = with_true_sizes(content) if kind in (WAVE, AIFF) else content
         # mutagen would write its own ID3v1 tag over the one that is there.
-        file = io.BytesIO(content.removesuffix(id3v1))
+        file = io.BytesIO(sized.removesuffix(id3v1))
         _put(file, kind, genre, id3v1)
         if kind is MP3:
             _put_in_ape(file, genre)
@@ -101,8 +104,9 @@ def with_genre(content: bytes, genre: str) -> bytes:
             _put_in_info(file, genre)
         changed = file.getvalue() + _renumbered(id3v1, genre)
         if (found := genre_in(io.BytesIO(changed))) != genre:
-            raise Untaggable(f"The genre {genre!r} would be read as {found!r}. Choose another name for it.")
-        lost = _other_tags(content, kind) - _other_tags(changed, kind)
+            advice = "Leave it, or convert it to another format first" if lasts(genre) else "Choose another name for it"
+            raise Untaggable(f"The genre {genre!r} would be read as {found!r}. {advice}.")
+        lost = _other_tags(sized, kind) - _other_tags(changed, kind)
         if lost or _sound(content, demuxer) != _sound(changed, demuxer):
             raise Untaggable("More than its genre would change. Leave it, or convert it to another format first.")
     return changed

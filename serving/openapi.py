@@ -31,7 +31,7 @@ EXAMPLE_ANSWER = {
     "probabilities": {"blues": 0.83, "jazz": 0.11, "rock": 0.06},
     "tags": {"blues": 0.72, "guitar": 0.31, "acoustic": 0.14},
     "segments": [{"start_seconds": 0.0, "end_seconds": 9.932, "genre": "blues", "confidence": 0.8}],
-    "audio": {"duration_seconds": 30.0, "sample_rate_hz": 22050, "channels": 1},
+    "audio": {"duration_seconds": 30.0, "sample_rate_hz": 22050, "channels": 1, "complete": True},
     "model": {"name": "gtzan-best", "version": "1.0.0"},
 }
 ERRORS = {

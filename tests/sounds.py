@@ -1,6 +1,7 @@
 """Sounds for tests, in every format people have them in."""
 
 import io
+import struct
 from functools import lru_cache
 
 import av
@@ -64,3 +65,8 @@ def encode(samples: NDArray[np.float32], rate: int, suffix: str) -> bytes:
         output.mux(stream.encode(frame))
         output.mux(stream.encode())
     return buffer.getvalue()
+
+
+def put(content: bytes, at: int, layout: str, number: int) -> bytes:
+    """Return a file with another number in its header."""
+    return content[:at] + struct.pack(layout, number) + content[at + struct.calcsize(layout) :]

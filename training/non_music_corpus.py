@@ -58,10 +58,11 @@ def _from_arrays(arrays: Sequence[NDArray[Any]]) -> SongWindows:
     """Return the features that `_to_arrays` was given."""
     names = [field.name for field in fields(SongWindows)]
     values: dict[str, Any] = {
-        name: array if array.ndim else array.item() for name, array in zip(names, arrays, strict=True)
+        name: (array if array.size else None) if array.ndim else array.item()
+        for name, array in zip(names, arrays, strict=True)
     }
     values["bandwidth"] = Bandwidth(*values["bandwidth"].tolist())
-    return SongWindows(**values | {"patches": values["patches"] if values["patches"].size else None})
+    return SongWindows(**values)
 
 
 def corpus() -> Iterator[tuple[str, bytes]]:

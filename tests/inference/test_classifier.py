@@ -67,7 +67,12 @@ def test_an_answer_is_complete(classifier: GenreClassifier) -> None:
         assert segment.end_seconds == pytest.approx(segment.start_seconds + mel.window_seconds, abs=0.01)
         assert (segment.genre in classifier.card.genres) == (segment.confidence >= least)
         assert 0.1 <= segment.confidence <= 1
-    assert asdict(prediction.audio) == {"duration_seconds": 65.0, "sample_rate_hz": 44_100, "channels": 2}
+    assert asdict(prediction.audio) == {
+        "duration_seconds": 65.0,
+        "sample_rate_hz": 44_100,
+        "channels": 2,
+        "complete": True,
+    }
     assert asdict(prediction.model) == {"name": classifier.card.name, "version": classifier.card.version}
 
 

@@ -12,6 +12,7 @@ import pytest
 from mutagen.apev2 import APEv2
 from mutagen.id3 import IPLS, PRIV, TCON, TYER, Encoding
 
+from features.audio import load_audio
 from scoring.genre import Untaggable, genre_in, lasts, with_genre
 from tests.scoring.tagged import (
     OTHER_TAGS,
@@ -24,7 +25,7 @@ from tests.scoring.tagged import (
     retagged,
     samples,
 )
-from tests.sounds import encode, music
+from tests.sounds import encode, music, put
 
 ID3V1 = b"TAG" + b"Old title".ljust(30, b"\0") + b"Old artist".ljust(30, b"\0") + bytes(64) + b"\x08"
 
@@ -290,3 +291,25 @@ def test_damage_of_any_kind_is_named_or_does_no_harm(suffix: str) -> None:
             refusals.append(str(error))
     assert 0 < len(refusals) < len(damaged)
     assert all(refusal.endswith(".") for refusal in refusals)
+
+
+WAV, AIFF, ODD_WAV = (
+    encode(music(2), 44_100, "wav"),
+    encode(music(2), 44_100, "aiff"),
+    encode(music(1, 8000, 1), 8000, "wav"),
+)
+WRONG_SIZES = {
+    "WAV without its padding byte": put(ODD_WAV[:-1], ODD_WAV.index(b"data") + 4, "<I", 15_999),
+    "WAV with sizes of 0": put(put(WAV, 4, "<I", 0), WAV.index(b"data") + 4, "<I", 0),
+    "WAV from a pipe": put(put(WAV, 4, "<I", 2**32 - 1), WAV.index(b"data") + 4, "<I", 2**32 - 1),
+    "WAV with a RIFF size 8 too large": put(WAV, 4, "<I", len(WAV)),
+    "AIFF from a pipe": put(put(AIFF, 4, ">I", 0x7F00_002E), AIFF.index(b"SSND") + 4, ">I", 0x7F00_0008),
+}
+
+
+@pytest.mark.parametrize("kind", WRONG_SIZES)
+def test_a_file_with_wrong_sizes_is_tagged_where_others_look(kind: str) -> None:
+    tagged = with_genre(WRONG_SIZES[kind], "Hip-Hop")
+    assert genre_of(tagged) == "Hip-Hop"
+    assert read_tags(tagged)["genre"] == "Hip-Hop"
+    np.testing.assert_array_equal(load_audio(tagged).samples, load_audio(WRONG_SIZES[kind]).samples)

@@ -59,7 +59,7 @@ def test_a_song_gets_its_genre(server: Server) -> None:
     answer = response.json()
     assert list(answer) == ["genre", "confidence", "probabilities", "tags", "segments", "audio", "model"]
     assert answer["model"]["name"] == next(iter(list_cards()))
-    assert answer["audio"] == {"duration_seconds": 35.0, "sample_rate_hz": 44100, "channels": 2}
+    assert answer["audio"] == {"duration_seconds": 35.0, "sample_rate_hz": 44100, "channels": 2, "complete": True}
     likeliest = max(answer["probabilities"], key=answer["probabilities"].__getitem__)
     assert answer["confidence"] == answer["probabilities"][likeliest]
     assert answer["genre"] in (likeliest, None)
@@ -211,7 +211,7 @@ BAD_SONGS = {
     "half a FLAC": (half("flac"), "cut short"),
     "half an Ogg": (half("ogg"), "cut short"),
     "half an M4A": (half("m4a"), "cut short"),
-    "under a second": (song(0.9, "wav"), "at least one second"),
+    "under a second": (song(0.9, "wav"), "0.90 seconds"),
     "a playlist": (b"#EXTM3U\n#EXTINF:10,\nfile:///etc/passwd\n", "not audio"),
 }
 
