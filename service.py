@@ -29,6 +29,7 @@ from inference.card import ModelCard
 from inference.prediction import Prediction
 from serving import openapi
 from serving.admission import Admission, Turns
+from serving.disconnect import Disconnect
 from serving.errors import JsonErrors, Refusal
 from serving.form import BatchForm, ClassifyForm, HopMessage, SongForm, song_bytes
 from serving.logs import RequestLog, log_with_request, write_json_lines
@@ -65,9 +66,7 @@ class AnyShape(Service[Any]):
             service.bento = bento
 
 
-@bentoml.service(
-    runner_connection=ONE_SESSION, threads=SETTINGS.songs, traffic=TRAFFIC, logging=NO_ACCESS_LOG, envs=KEEP_MEMORY
-)
+@bentoml.service(runner_connection=ONE_SESSION, traffic=TRAFFIC, logging=NO_ACCESS_LOG, envs=KEEP_MEMORY)
 class MelFeatures:
     """The feature runner: audio in, log-mel windows out."""
 
@@ -77,13 +76,14 @@ class MelFeatures:
 
         write_json_lines()
         self._answer = answer_question
+        self._turns = Turns()
 
     @bentoml.api(input_spec=HopMessage, output_spec=HopMessage)
-    def windows(self, question: bytes, context: bentoml.Context) -> bytes:
+    async def windows(self, question: bytes, context: bentoml.Context) -> bytes:
         """Return the answer to a question, both as `serving/hop.py` has them."""
         # On a connection that stays open, songs would never find a machine that is added later.
         context.response.headers["connection"] = "close"
-        return self._answer(question)
+        return await self._answer(question, self._turns)
 
 
 @dataclass(frozen=True)
@@ -179,9 +179,9 @@ class GenreService:
         """Return a picture of a song: its spectrogram, what in it speaks for the genre, and the genre of each part."""
         try:
             file, card = _checked(audio), self._card(model)
-            async with self.turns.song(file.size or 0):
-                song = await self.analyser.windows(await song_bytes(file), card)
-                explanation, picture = await self.analyser.explain(song, card)
+            async with self.turns.song(file.size or 0) as work:
+                song = await self.analyser.windows(await song_bytes(file), card, work)
+                explanation, picture = await self.analyser.explain(song, card, work)
         except Refusal as problem:
             # BentoML sends a response as it is, which this type does not say.
             return cast(bytes, problem.response())
@@ -206,10 +206,10 @@ class GenreService:
         return cast(bytes, await self.mel_features.to_async.windows(question))
 
     async def _classify(self, audio: UploadFile, card: ModelCard, top_k: int | None) -> Prediction:
-        async with self.turns.song(audio.size or 0):
-            song = await self.analyser.windows(await song_bytes(audio), card)
+        async with self.turns.song(audio.size or 0) as work:
+            song = await self.analyser.windows(await song_bytes(audio), card, work)
             began = perf_counter()
-            prediction = await self.analyser.predict(song, card)
+            prediction = await self.analyser.predict(song, card, work)
         self.metrics.count_prediction(song, prediction, perf_counter() - began)
         return replace(
             prediction,
@@ -225,8 +225,10 @@ def _checked(audio: Audio | Refusal) -> Audio:
     return audio
 
 
-# BentoML's decorator has made a Service of the class, which its types do not say.
+# BentoML's decorator has made Services of the classes, which its types do not say.
+cast(Service[Any], MelFeatures).add_asgi_middleware(Disconnect)
 SERVICE = cast(Service[Any], GenreService)
 SERVICE.add_asgi_middleware(RequestLog)
+SERVICE.add_asgi_middleware(Disconnect)
 SERVICE.add_asgi_middleware(Admission)
 SERVICE.add_asgi_middleware(JsonErrors)

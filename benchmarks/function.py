@@ -108,17 +108,20 @@ def _copy(sources: list[str], to: Path) -> None:
             shutil.copy(source, to)
 
 
-def run(image: Image, log: Path, **environment: str) -> AbstractContextManager[Function]:
-    """Run the function of an image until the block ends."""
+def run(image: Image, log: Path, seconds: float = _SECONDS, **environment: str) -> AbstractContextManager[Function]:
+    """Run the function of an image, whose calls may take so many seconds, until the block ends."""
     root = {"LAMBDA_TASK_ROOT": str(image.folder)}
-    return start([sys.executable, *image.command[1:]], image.folder, log, image.environment | root | environment)
+    command = [sys.executable, *image.command[1:]]
+    return start(command, image.folder, log, image.environment | root | environment, seconds)
 
 
 @contextmanager
-def start(command: list[str], folder: Path, log: Path, environment: dict[str, str]) -> Iterator[Function]:
+def start(
+    command: list[str], folder: Path, log: Path, environment: dict[str, str], seconds: float = _SECONDS
+) -> Iterator[Function]:
     """Run a command that asks for its calls where its environment says, until the block ends."""
     calls = _Calls()
-    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Api", (_Api,), {"calls": calls}))
+    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Api", (_Api,), {"calls": calls, "seconds": seconds}))
     server.daemon_threads = True
     threading.Thread(target=server.serve_forever, daemon=True).start()
     lambdas = {
@@ -152,6 +155,7 @@ class _Api(BaseHTTPRequestHandler):
 
     protocol_version = "HTTP/1.1"
     calls: _Calls
+    seconds: float
 
     def handle(self) -> None:
         """Talk with the function, until it is stopped in the middle of it."""
@@ -170,7 +174,7 @@ class _Api(BaseHTTPRequestHandler):
             {
                 "Content-Type": "application/json",
                 "Lambda-Runtime-Aws-Request-Id": str(uuid.uuid4()),
-                "Lambda-Runtime-Deadline-Ms": str(round((time.time() + _SECONDS) * 1000)),
+                "Lambda-Runtime-Deadline-Ms": str(round((time.time() + self.seconds) * 1000)),
                 "Lambda-Runtime-Invoked-Function-Arn": "arn:aws:lambda:us-east-1:123456789012:function:genre",
                 "Lambda-Runtime-Trace-Id": "Root=1-5bef4de7-ad49b0e87f6ef6c87fc2e700;Sampled=0",
             },

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.container import read_container
+from features.deadline import NO_DEADLINE, Deadline
 from features.decoders import Channels, UnreadableAudio, open_channels
 
 __all__ = [
@@ -72,13 +73,13 @@ def load_audio(source: Path | str | bytes) -> Audio:
 
 
 @contextmanager
-def open_audio(source: Path | str | bytes) -> Iterator[Sound]:
+def open_audio(source: Path | str | bytes, deadline: Deadline = NO_DEADLINE) -> Iterator[Sound]:
     """Open an audio file, given as its path or its bytes, to be read block by block.
 
     Its content decides how it is read; its name plays no part. Raises UnreadableAudio if the content is not sound,
-    and OSError if the path cannot be opened.
+    OSError if the path cannot be opened, and OutOfTime, from the blocks as well, once the deadline has passed.
     """
-    with _file_of(source) if isinstance(source, bytes) else open(source, "rb", buffering=0) as file:
+    with _file_of(source, deadline) if isinstance(source, bytes) else _CheckedFile(source, "r", deadline) as file:
         if not file.read(1):
             raise UnreadableAudio("The file is empty. Use a file with sound in it.")
         container = read_container(file)
@@ -86,15 +87,30 @@ def open_audio(source: Path | str | bytes) -> Iterator[Sound]:
             raise UnreadableAudio("The file is protected (DRM) and cannot be decoded. Use a copy without protection.")
         if container.complete is False:
             raise UnreadableAudio("The file is cut short: it ends before its header says. Use a whole copy of it.")
-        with open_channels(file, container) as channels:
+        with open_channels(file, container, deadline) as channels:
             yield _mono(channels)
 
 
-def _file_of(content: bytes) -> BinaryIO:
+class _CheckedFile(io.FileIO):
+    """A file that checks a deadline at each read.
+
+    FFmpeg may read on for long without giving a packet: in a header, or through the packets of another stream.
+    """
+
+    def __init__(self, file: Path | str | int, mode: str, deadline: Deadline) -> None:
+        super().__init__(file, mode)
+        self._deadline = deadline
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        self._deadline.check()
+        return super().read(-1 if size is None else size)
+
+
+def _file_of(content: bytes, deadline: Deadline) -> BinaryIO:
     """Return the content as a file in memory, with a descriptor where the system has such files."""
     if not hasattr(os, "memfd_create"):
         return io.BytesIO(content)
-    file = os.fdopen(os.memfd_create("audio"), "w+b", buffering=0)
+    file = _CheckedFile(os.memfd_create("audio"), "w+", deadline)
     file.write(content)
     file.seek(0)
     return file

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.audio import UnreadableAudio, open_audio
+from features.deadline import NO_DEADLINE, Deadline
 from features.mel import MelClip
 from features.patches import Resampler, patch_power, patch_starts
 from features.settings import MelSettings, PatchSettings
@@ -72,18 +73,19 @@ def song_clips(
     settings: MelSettings,
     longest_seconds: float = math.inf,
     patches: PatchSettings | None = None,
+    deadline: Deadline = NO_DEADLINE,
 ) -> SongClips:
     """Return the clips of an audio file, given as its path or its bytes.
 
     The song, without stretches of silence, is cut into consecutive clips of `settings.clip_seconds`. What remains at
     the end becomes a clip of its own if it fills a window, or if the song has no other clip; else it is left out. No
     more than some seconds are held as sound, however long the file. Raises UnreadableAudio if the file is not sound,
-    damaged, or under one second long, TooLong as soon as more than `longest_seconds` of it have been decoded, and
-    OSError if the path cannot be opened.
+    damaged, or under one second long, TooLong as soon as more than `longest_seconds` of it have been decoded,
+    OutOfTime once the deadline has passed, and OSError if the path cannot be opened.
     """
     began = perf_counter()
     mel_seconds = 0.0
-    with open_audio(source) as sound:
+    with open_audio(source, deadline) as sound:
         rate = sound.sample_rate_hz
         reader = _ClipReader(rate, settings, patches)
         silence = SilenceFilter(rate)

@@ -15,6 +15,7 @@ from av.container import InputContainer
 from numpy.typing import NDArray
 
 from features.container import MISSING_TOLERANCE, Container
+from features.deadline import Deadline
 
 # Samples of all channels in a block.
 _BLOCK_SAMPLES = 1 << 18
@@ -48,16 +49,19 @@ class Channels:
 
 
 @contextmanager
-def open_channels(file: BinaryIO, container: Container) -> Iterator[Channels]:
-    """Open a file by the decoder that reads all of it; raise UnreadableAudio if none does."""
+def open_channels(file: BinaryIO, container: Container, deadline: Deadline) -> Iterator[Channels]:
+    """Open a file by the decoder that reads all of it; raise UnreadableAudio if none does.
+
+    The blocks raise OutOfTime once the deadline has passed.
+    """
     reader = _libsndfile_reader(file) if container.libsndfile else None
     if reader is not None and _is_sure(reader, container):
         with reader:
-            yield _from_libsndfile(reader, file, container)
+            yield _from_libsndfile(reader, file, container, deadline)
     else:
         parts: list[BinaryIO | _Ranges] = [_Ranges(file, ranges) for ranges in container.parts] or [file]
         with _ffmpeg_container(parts[0], mpeg=container.mpeg) as opened:
-            yield _from_ffmpeg(opened, parts[1:], container)
+            yield _from_ffmpeg(opened, parts[1:], container, deadline)
 
 
 def _is_sure(reader: "_Reader", container: Container) -> bool:
@@ -86,20 +90,21 @@ def _libsndfile_reader(file: BinaryIO) -> _Reader | None:
         return None
 
 
-def _from_libsndfile(reader: _Reader, file: BinaryIO, container: Container) -> Channels:
+def _from_libsndfile(reader: _Reader, file: BinaryIO, container: Container, deadline: Deadline) -> Channels:
     def blocks() -> Iterator[NDArray[np.float32]]:
         decoded = 0
         buffer = np.empty((max(1, _BLOCK_SAMPLES // reader.channels), reader.channels), np.float32)
         try:
             # Beyond the frames stated, anything at all behind a FLAC is an error to libsndfile.
             while len(block := reader.read(out=buffer[: reader.frames - decoded])):
+                deadline.check()
                 decoded += len(block)
                 yield block.T
         except soundfile.LibsndfileError as error:
             raise _damaged(decoded / reader.samplerate) from error
         _check_complete(decoded, reader.frames, reader.samplerate)
         if reader.format == "FLAC" and _is_left(file):
-            yield from _after(file, decoded)
+            yield from _after(file, decoded, deadline)
 
     return Channels(reader.samplerate, reader.channels, container.complete, blocks())
 
@@ -110,11 +115,11 @@ def _is_left(file: BinaryIO) -> bool:
     return file.seek(0, os.SEEK_END) - position > MISSING_TOLERANCE * position
 
 
-def _after(file: BinaryIO, samples: int) -> Iterator[NDArray[np.float32]]:
+def _after(file: BinaryIO, samples: int, deadline: Deadline) -> Iterator[NDArray[np.float32]]:
     """Yield the blocks behind the first samples of a file that holds more than it states; none if it is no sound."""
     with _ffmpeg_container(file) as opened:
         stream, skipped = _audio_stream(opened), 0
-        for block in _joined(_frames(opened, stream, _Converter(stream))):
+        for block in _joined(_frames(opened, stream, _Converter(stream), deadline)):
             rest = block[:, max(0, samples - skipped) :]
             skipped += block.shape[1]
             if rest.shape[1]:
@@ -187,16 +192,18 @@ def _audio_stream(opened: InputContainer) -> av.AudioStream:
     return stream
 
 
-def _from_ffmpeg(opened: InputContainer, others: "Sequence[BinaryIO | _Ranges]", container: Container) -> Channels:
+def _from_ffmpeg(
+    opened: InputContainer, others: "Sequence[BinaryIO | _Ranges]", container: Container, deadline: Deadline
+) -> Channels:
     """Return the sound of a file, the first part of which is open, and of the others behind it."""
     stream = _audio_stream(opened)
     convert = _Converter(stream)
 
     def frames() -> Iterator[NDArray[np.float32]]:
-        yield from _frames(opened, stream, convert)
+        yield from _frames(opened, stream, convert, deadline)
         for other in others:
             with _ffmpeg_container(other) as following:
-                yield from _frames(following, _audio_stream(following), convert)
+                yield from _frames(following, _audio_stream(following), convert, deadline)
 
     tells = _stated_samples(opened, stream) > 0 and opened.format.name in _DEMUXERS_THAT_TELL
     return Channels(stream.sample_rate, stream.channels, True if tells else container.complete, _joined(frames()))
@@ -223,7 +230,9 @@ def _joined(frames: Iterator[NDArray[np.float32]]) -> Iterator[NDArray[np.float3
         yield np.concatenate(waiting, axis=1)
 
 
-def _frames(opened: InputContainer, stream: av.AudioStream, convert: "_Converter") -> Iterator[NDArray[np.float32]]:
+def _frames(
+    opened: InputContainer, stream: av.AudioStream, convert: "_Converter", deadline: Deadline
+) -> Iterator[NDArray[np.float32]]:
     """Yield the frames of a stream, shape (channels, samples).
 
     Raises UnreadableAudio if more of it is missing, or cannot be decoded, than is tolerated.
@@ -231,6 +240,7 @@ def _frames(opened: InputContainer, stream: av.AudioStream, convert: "_Converter
     packets = failed = decoded = 0
     try:
         for packet in opened.demux(stream):
+            deadline.check()
             packets += 1
             try:
                 frames = packet.decode()

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from features.bandwidth import FULL_BANDWIDTH, Bandwidth, find_bandwidth
 from features.clips import Clip, song_clips, window_starts
+from features.deadline import NO_DEADLINE, Deadline
 from features.patches import compress
 from features.settings import MelSettings, PatchSettings
 
@@ -46,12 +47,13 @@ def song_windows(
     settings: MelSettings,
     longest_seconds: float = math.inf,
     patches: PatchSettings | None = None,
+    deadline: Deadline = NO_DEADLINE,
 ) -> SongWindows:
     """Return the windows of an audio file, given as its path or its bytes, with patches if wanted.
 
     Raises as `song_clips`.
     """
-    song = song_clips(source, settings, longest_seconds, patches)
+    song = song_clips(source, settings, longest_seconds, patches, deadline)
     starts = [window_starts(clip.scaled.shape[1], settings) * settings.frame_seconds for clip in song.clips]
     ends = [
         np.minimum(own + settings.window_seconds, clip.seconds) for clip, own in zip(song.clips, starts, strict=True)

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.bandwidth import Bandwidth
+from features.deadline import NO_DEADLINE, Deadline
 from features.modulations import mel_modulations
 from features.statistics import mel_statistics
 from features.windows import SongWindows, song_windows
@@ -76,13 +77,15 @@ class GenreClassifier:
         """Return the prediction for an audio file, given as its path or its bytes; raises as `song_windows`."""
         return self.predict(song_windows(source, self.card.mel, patches=self.card.patches))
 
-    def predict(self, song: SongWindows, encoded: Encoded | None = None) -> Prediction:
+    def predict(
+        self, song: SongWindows, encoded: Encoded | None = None, deadline: Deadline = NO_DEADLINE
+    ) -> Prediction:
         """Return the prediction for a song's features, which must have been computed with the card's settings.
 
-        Who has the encoder's inputs already passes them as `encoded`.
+        Who has the encoder's inputs already passes them as `encoded`. Raises OutOfTime once the deadline has passed.
         """
-        encoded = encoded or self.encode(song)
-        by_window = self.window_probabilities(song.windows, encoded)
+        encoded = encoded or self.encode(song, deadline)
+        by_window = self.window_probabilities(song.windows, encoded, deadline)
         silent = not song.weights.any()
         by_genre = np.average(by_window, axis=0, weights=None if silent else song.weights)
         order = np.argsort(-by_genre, kind="stable")
@@ -104,20 +107,25 @@ class GenreClassifier:
             model=ModelInfo(self.card.name, self.card.version),
         )
 
-    def encode(self, song: SongWindows) -> Encoded | None:
+    def encode(self, song: SongWindows, deadline: Deadline = NO_DEADLINE) -> Encoded | None:
         """Return the encoder's inputs for a song's windows; None for a model without an encoder."""
         if self.encoder is None:
             return None
-        return Encoded.of(self.encoder.window_logits(song), song.bandwidth)
+        return Encoded.of(self.encoder.window_logits(song, deadline), song.bandwidth)
 
-    def window_probabilities(self, windows: NDArray[np.float32], encoded: Encoded | None = None) -> NDArray[np.float64]:
+    def window_probabilities(
+        self, windows: NDArray[np.float32], encoded: Encoded | None = None, deadline: Deadline = NO_DEADLINE
+    ) -> NDArray[np.float64]:
         """Return the probabilities of each window, shape (n, n_mels, frames, 1) -> (n, genres)."""
-        return softmax(self.window_logits(windows, encoded) / self.card.temperature)
+        return softmax(self.window_logits(windows, encoded, deadline) / self.card.temperature)
 
-    def window_logits(self, windows: NDArray[np.float32], encoded: Encoded | None = None) -> NDArray[np.float32]:
+    def window_logits(
+        self, windows: NDArray[np.float32], encoded: Encoded | None = None, deadline: Deadline = NO_DEADLINE
+    ) -> NDArray[np.float32]:
         """Return the graph's output for each window, shape (n, n_mels, frames, 1) -> (n, genres)."""
         logits = []
         for first in range(0, len(windows), _WINDOWS_PER_RUN):
+            deadline.check()
             batch = slice(first, first + _WINDOWS_PER_RUN)
             inputs = {name: INPUTS[name](windows[batch]) for name in self._inputs if name in INPUTS}
             if encoded:

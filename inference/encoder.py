@@ -5,6 +5,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from features.bandwidth import Bandwidth
+from features.deadline import NO_DEADLINE, Deadline
 from features.mel import mel_frequencies
 from features.windows import SongWindows
 from inference.card import EncoderCard
@@ -29,23 +30,30 @@ class TagEncoder:
         )
         self._band_hz = mel_frequencies(card.patches.mel)
 
-    def window_logits(self, song: SongWindows) -> NDArray[np.float32]:
+    def window_logits(self, song: SongWindows, deadline: Deadline = NO_DEADLINE) -> NDArray[np.float32]:
         """Return the logits of the tags for each patch of a song's windows, shape (n, patches_per_window, tags).
 
-        Raises ValueError for a song that was read without patches.
+        Raises ValueError for a song that was read without patches, and as `tag_logits`.
         """
         if song.patches is None:
             raise ValueError("The song was read without patches.")
         n, per_window = song.patches.shape[:2]
-        logits = self.tag_logits(song.patches.reshape(n * per_window, *song.patches.shape[2:]), song.bandwidth)
+        patches = song.patches.reshape(n * per_window, *song.patches.shape[2:])
+        logits = self.tag_logits(patches, song.bandwidth, deadline)
         return logits.reshape(n, per_window, -1)
 
-    def tag_logits(self, patches: NDArray[np.floating], bandwidth: Bandwidth) -> NDArray[np.float32]:
-        """Return the logits of the tags for each patch of a song, shape (n, patch_frames, bands) -> (n, tags)."""
+    def tag_logits(
+        self, patches: NDArray[np.floating], bandwidth: Bandwidth, deadline: Deadline = NO_DEADLINE
+    ) -> NDArray[np.float32]:
+        """Return the logits of the tags for each patch of a song, shape (n, patch_frames, bands) -> (n, tags).
+
+        Raises OutOfTime once the deadline has passed.
+        """
         heard = (self._band_hz <= bandwidth.high_hz).astype(np.float32)[None]
         # One by one: together they would take 15 MB each inside the network, and not a moment less.
-        logits = [
-            self._session.run([OUTPUT], {"patches": patch.astype(np.float32)[None], "heard": heard})[0]
-            for patch in patches
-        ]
+        logits = []
+        for patch in patches:
+            deadline.check()
+            inputs = {"patches": patch.astype(np.float32)[None], "heard": heard}
+            logits.append(self._session.run([OUTPUT], inputs)[0])
         return np.concatenate(logits)

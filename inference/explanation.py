@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from features.deadline import NO_DEADLINE, Deadline
 from features.mel import mel_frequencies
 from features.patches import patch_starts
 from features.settings import MelSettings
@@ -40,26 +41,29 @@ class Explanation:
     weights: NDArray[np.float32]
 
 
-def explain(classifier: GenreClassifier, song: SongWindows) -> Explanation:
-    """Return the explanation of a song, whose features must have been computed with the card's own settings."""
+def explain(classifier: GenreClassifier, song: SongWindows, deadline: Deadline = NO_DEADLINE) -> Explanation:
+    """Return the explanation of a song, whose features must have been computed with the card's own settings.
+
+    Raises OutOfTime once the deadline has passed.
+    """
     encoder = classifier.encoder
-    patch_logits = encoder.window_logits(song) if encoder else None
+    patch_logits = encoder.window_logits(song, deadline) if encoder else None
     encoded = None if patch_logits is None else Encoded.of(patch_logits, song.bandwidth)
-    prediction = classifier.predict(song, encoded)
+    prediction = classifier.predict(song, encoded, deadline)
     genre = next(iter(prediction.probabilities))
     number = classifier.card.genres.index(genre)
     questions, most = _MAX_QUESTIONS, _MAX_STEPS
     if encoder:
         questions, most = _MAX_ENCODED_QUESTIONS, _MAX_ENCODED_STEPS
     steps = int(np.clip(questions // (BANDS * len(song.windows)), 1, most))
-    whole = classifier.window_probabilities(song.windows, encoded)[:, number]
+    whole = classifier.window_probabilities(song.windows, encoded, deadline)[:, number]
     weights = np.empty((len(song.windows), BANDS, steps), np.float32)
     for index, (window, probability) in enumerate(zip(song.windows, whole, strict=True)):
         without = None
         if encoder and patch_logits is not None:
-            logits = _tags_without(encoder, song, classifier.card.mel, index, patch_logits[index], steps)
+            logits = _tags_without(encoder, song, classifier.card.mel, index, patch_logits[index], steps, deadline)
             without = Encoded.of(logits, song.bandwidth)
-        probabilities = classifier.window_probabilities(_occluded(window, steps), without)[:, number]
+        probabilities = classifier.window_probabilities(_occluded(window, steps), without, deadline)[:, number]
         weights[index] = probability - probabilities.reshape(BANDS, steps)
     return Explanation(prediction, genre, weights)
 
@@ -75,7 +79,13 @@ def _occluded(window: NDArray[np.float32], steps: int) -> NDArray[np.float32]:
 
 
 def _tags_without(
-    encoder: TagEncoder, song: SongWindows, mel: MelSettings, index: int, whole: NDArray[np.float32], steps: int
+    encoder: TagEncoder,
+    song: SongWindows,
+    mel: MelSettings,
+    index: int,
+    whole: NDArray[np.float32],
+    steps: int,
+    deadline: Deadline,
 ) -> NDArray[np.float32]:
     """Return the logits of the patches of the copies of a window that `_occluded` makes.
 
@@ -104,7 +114,7 @@ def _tags_without(
     logits = np.repeat(whole[None], BANDS * steps, axis=0)
     if copies:
         places, numbers = np.array(rows).T
-        logits[places, numbers] = encoder.tag_logits(np.stack(copies), song.bandwidth)
+        logits[places, numbers] = encoder.tag_logits(np.stack(copies), song.bandwidth, deadline)
     return logits
 
 

@@ -6,14 +6,16 @@ and one of those turns is kept free of large files.
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from features.deadline import OutOfTime
 from serving.errors import Refusal
 from serving.form import drain
 from serving.settings import SETTINGS
+from serving.work import Work, call_deadline
 
 # About ten minutes of MP3; a larger file is large.
 _LARGE_BYTES = 10_000_000
@@ -27,24 +29,40 @@ class Turns:
         self._large_songs = asyncio.Semaphore(SETTINGS.songs - 1)
 
     @asynccontextmanager
-    async def song(self, size: int) -> AsyncIterator[None]:
-        """Let a file of so many bytes have its turn until the block ends, within the time there is.
+    async def song(self, size: int) -> AsyncIterator[Work]:
+        """Let a file of so many bytes have its turn, within the time there is; the block does the work on it.
 
-        Raises Refusal, 503 if the turn does not come in time, and 504 if the block is not done in time.
+        The turn lasts until the block and its thread have ended. Raises Refusal, 503 if the turn does not come in time,
+        and 504 if the block is not done in time.
         """
-        async with AsyncExitStack() as held:
+        turn = await self._next(size)
+        work = Work(_seconds_left())
+        try:
+            async with asyncio.timeout(work.deadline.seconds_left()):
+                yield work
+        except (TimeoutError, OutOfTime) as error:
+            raise Refusal(
+                504, "The analysis takes too long. Send a part of the song, or fewer songs at once.", "timeout"
+            ) from error
+        finally:
+            work.when_ended(turn.close)
+
+    async def _next(self, size: int) -> ExitStack:
+        """Return a turn, to be closed; raise Refusal if it does not come in time."""
+        with ExitStack() as turn:
             try:
-                async with asyncio.timeout(SETTINGS.seconds):
-                    if size > _LARGE_BYTES:
-                        await held.enter_async_context(self._large_songs)
-                    await held.enter_async_context(self._songs)
+                async with asyncio.timeout(_seconds_left()):
+                    for places in (self._large_songs, self._songs) if size > _LARGE_BYTES else (self._songs,):
+                        await places.acquire()
+                        turn.callback(places.release)
             except TimeoutError as error:
                 raise Refusal(503, "The service is busy. Send this song again in a minute.", "busy") from error
-            try:
-                async with asyncio.timeout(SETTINGS.seconds):
-                    yield
-            except TimeoutError as error:
-                raise Refusal(504, "The song takes too long to analyse. Send a part of it.", "timeout") from error
+            return turn.pop_all()
+
+
+def _seconds_left() -> float:
+    """Return how long a song may wait, or be worked on."""
+    return min(SETTINGS.seconds, call_deadline.get().seconds_left())
 
 
 class Admission:

@@ -5,10 +5,10 @@ from functools import cache
 from pathlib import Path
 
 import aiohttp
-import anyio.to_thread
 
 from features.audio import UnreadableAudio
 from features.clips import TooLong
+from features.deadline import Deadline
 from features.settings import MelSettings, PatchSettings
 from features.windows import SongWindows, song_windows
 from inference.bundle import list_cards, load_bundle
@@ -17,9 +17,11 @@ from inference.classifier import GenreClassifier
 from inference.explanation import Explanation, explain
 from inference.prediction import Prediction
 from serving import hop
+from serving.admission import Turns
 from serving.errors import Refusal
 from serving.picture import draw_explanation
 from serving.settings import SETTINGS
+from serving.work import Work, call_deadline
 
 
 class Analyser:
@@ -36,12 +38,12 @@ class Analyser:
             self._classifier(name)
         self._ask = ask
 
-    async def windows(self, audio: bytes, card: ModelCard) -> SongWindows:
+    async def windows(self, audio: bytes, card: ModelCard, work: Work) -> SongWindows:
         """Return a song's windows; raise Refusal if it has none, or nobody answers."""
         if self._ask is None:
-            return await anyio.to_thread.run_sync(_windows, audio, card.mel, card.patches)
-        question = hop.question(audio, card.mel, card.patches)
+            return await work.run(_windows, audio, card.mel, card.patches, work.deadline)
         for _ in range(2):
+            question = hop.question(audio, card.mel, card.patches, work.deadline.seconds_left())
             try:
                 return hop.read_answer(await self._ask(question))
             except aiohttp.ClientConnectionError as error:
@@ -49,28 +51,31 @@ class Analyser:
                 failure = error
         raise Refusal(503, "A part of the service is starting. Send this song again.", "no features") from failure
 
-    async def predict(self, song: SongWindows, card: ModelCard) -> Prediction:
+    async def predict(self, song: SongWindows, card: ModelCard, work: Work) -> Prediction:
         """Return the answer of a model for a song's windows."""
-        return await anyio.to_thread.run_sync(lambda: self._classifier(card.name).predict(song))
+        return await work.run(lambda: self._classifier(card.name).predict(song, deadline=work.deadline))
 
-    async def explain(self, song: SongWindows, card: ModelCard) -> tuple[Explanation, bytes]:
+    async def explain(self, song: SongWindows, card: ModelCard, work: Work) -> tuple[Explanation, bytes]:
         """Return why a model answers as it does, and the picture of it as PNG."""
-        explanation = await anyio.to_thread.run_sync(lambda: explain(self._classifier(card.name), song))
-        picture = await anyio.to_thread.run_sync(draw_explanation, explanation, song, card.mel, card.genres)
+        explanation = await work.run(lambda: explain(self._classifier(card.name), song, work.deadline))
+        picture = await work.run(draw_explanation, explanation, song, card.mel, card.genres)
         return explanation, picture
 
 
-def answer_question(question: bytes) -> bytes:
-    """Return MelFeatures' answer to a question of GenreService."""
+async def answer_question(question: bytes, turns: Turns) -> bytes:
+    """Return MelFeatures' answer to a question of GenreService, within the time that it waits."""
+    audio, mel, patches, seconds = hop.read_question(question)
+    call_deadline.set(Deadline(seconds))
     try:
-        return hop.answer(_windows(*hop.read_question(question)))
+        async with turns.song(len(audio)) as work:
+            return await work.run(lambda: hop.answer(_windows(audio, mel, patches, work.deadline)))
     except Refusal as problem:
         return hop.answer(problem)
 
 
-def _windows(audio: bytes, mel: MelSettings, patches: PatchSettings | None) -> SongWindows:
+def _windows(audio: bytes, mel: MelSettings, patches: PatchSettings | None, deadline: Deadline) -> SongWindows:
     try:
-        return song_windows(audio, mel, SETTINGS.song_seconds, patches)
+        return song_windows(audio, mel, SETTINGS.song_seconds, patches, deadline)
     except UnreadableAudio as error:
         raise Refusal(400, str(error), "unreadable audio") from error
     except TooLong as error:

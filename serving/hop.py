@@ -19,16 +19,20 @@ from serving.errors import Refusal
 _HEAD_LENGTH_BYTES = 4
 
 
-def question(audio: bytes, mel: MelSettings, patches: PatchSettings | None) -> bytes:
-    """Return the message that asks for a song's windows, and for patches if there are settings of them."""
-    return _joined({"mel": asdict(mel), "patches": asdict(patches) if patches else None}, audio)
+def question(audio: bytes, mel: MelSettings, patches: PatchSettings | None, seconds: float) -> bytes:
+    """Return the message that asks for a song's windows, and for patches if there are settings of them.
+
+    `seconds` is how long the answer is waited for.
+    """
+    head = {"mel": asdict(mel), "patches": asdict(patches) if patches else None, "seconds": seconds}
+    return _joined(head, audio)
 
 
-def read_question(message: bytes) -> tuple[bytes, MelSettings, PatchSettings | None]:
+def read_question(message: bytes) -> tuple[bytes, MelSettings, PatchSettings | None, float]:
     """Return the arguments of `question`."""
     head, body = _parted(message)
     patches = PatchSettings(**head["patches"]) if head["patches"] else None
-    return bytes(body), MelSettings(**head["mel"]), patches
+    return bytes(body), MelSettings(**head["mel"]), patches, head["seconds"]
 
 
 def answer(song: SongWindows | Refusal) -> bytes:

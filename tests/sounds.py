@@ -2,6 +2,7 @@
 
 import io
 import struct
+from fractions import Fraction
 from functools import lru_cache
 
 import av
@@ -70,3 +71,17 @@ def encode(samples: NDArray[np.float32], rate: int, suffix: str) -> bytes:
 def put(content: bytes, at: int, layout: str, number: int) -> bytes:
     """Return a file with another number in its header."""
     return content[:at] + struct.pack(layout, number) + content[at + struct.calcsize(layout) :]
+
+
+@lru_cache(maxsize=4)
+def single_samples(samples: int) -> bytes:
+    """Return a Matroska file with one sample of noise per packet: 9 bytes each, and slow to decode."""
+    buffer = io.BytesIO()
+    noise = np.random.default_rng(0).integers(-10_000, 10_000, samples, np.int16)
+    with av.open(buffer, "w", format="matroska") as output:
+        stream = output.add_stream("pcm_s16le", rate=8000, layout="mono")
+        for place, sample in enumerate(noise):
+            packet = av.Packet(sample.tobytes())
+            packet.stream, packet.pts, packet.time_base = stream, place, Fraction(1, 8000)
+            output.mux(packet)
+    return buffer.getvalue()

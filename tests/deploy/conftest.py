@@ -5,7 +5,9 @@ import sys
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+import boto3
 import psycopg
 import pytest
 from botocore import session
@@ -15,6 +17,12 @@ from tests.deploy.cloud import REGION, Cloud, healthy
 from tests.moto_server import Front, moto
 from tests.site.conftest import missing
 from tests.site.test_running import POSTGRESQL
+
+if TYPE_CHECKING:
+    from types_boto3_s3 import S3Client
+
+# Where the function's songs are.
+BUCKET = "genre-songs"
 
 
 @cache
@@ -37,6 +45,27 @@ def database(request: pytest.FixtureRequest) -> Iterator[str]:
         connection.execute(f"CREATE DATABASE {name}")
         yield f"{server}/{name}"
         connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture(scope="module")
+def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """Return the environment of a function that sees an S3 of its own."""
+    with moto(tmp_path_factory.mktemp("moto") / "log") as environment:
+        yield environment
+
+
+@pytest.fixture(scope="module")
+def store(aws: dict[str, str]) -> "S3Client":
+    """Return a client of the S3 that the function sees, where its bucket is."""
+    client = boto3.client(
+        "s3",
+        endpoint_url=aws["AWS_ENDPOINT_URL"],
+        aws_access_key_id="nobody",
+        aws_secret_access_key="nothing",  # noqa: S106 - moto lets everybody in
+        region_name="us-east-1",
+    )
+    client.create_bucket(Bucket=BUCKET)
+    return client
 
 
 @pytest.fixture(scope="module")

@@ -9,13 +9,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import boto3
 import pytest
 import requests
 
 from benchmarks.function import Function, FunctionError, Image, lay_out, run
 from tests.deploy import events
-from tests.moto_server import moto
+from tests.deploy.conftest import BUCKET
 from tests.serving.server import ROOT
 from tests.sounds import song
 
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
 
 SONG = song(12, "mp3")
-BUCKET = "genre-songs"
 ADDRESS = "https://function"
 NUMBER = re.compile(r"\d+\.\d+(?:e-\d+)?")
 
@@ -34,31 +32,11 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Image:
 
 
 @pytest.fixture(scope="module")
-def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    with moto(tmp_path_factory.mktemp("moto") / "log") as environment:
-        yield environment
-
-
-@pytest.fixture(scope="module")
 def function(image: Image, aws: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Function]:
     folder = tmp_path_factory.mktemp("function")
     settings = aws | {"HOME": str(folder), "GENRE_UPLOADS_BUCKET": BUCKET, "GENRE_MAX_UPLOAD_MB": "8"}
     with run(image, folder / "log", **settings) as function:
         yield function
-
-
-@pytest.fixture(scope="module")
-def store(aws: dict[str, str]) -> "S3Client":
-    """Return a client of the S3 that the function sees, where its bucket is."""
-    client = boto3.client(
-        "s3",
-        endpoint_url=aws["AWS_ENDPOINT_URL"],
-        aws_access_key_id="nobody",
-        aws_secret_access_key="nothing",  # noqa: S106 - moto lets everybody in
-        region_name="us-east-1",
-    )
-    client.create_bucket(Bucket=BUCKET)
-    return client
 
 
 @pytest.fixture(scope="module")

@@ -1,5 +1,6 @@
 """What passes between the service's two processes: all of it arrives."""
 
+import asyncio
 from dataclasses import fields, replace
 
 import numpy as np
@@ -11,9 +12,10 @@ from features.windows import SongWindows, song_windows
 from inference.bundle import MODELS, load_bundle
 from inference.classifier import GenreClassifier
 from serving import hop
+from serving.admission import Turns
 from serving.analyser import answer_question
 from serving.errors import Refusal
-from tests.sounds import encode, music
+from tests.sounds import encode, music, single_samples
 
 AUDIO = encode(music(25, 22_050), 22_050, "flac")
 
@@ -34,11 +36,15 @@ def check_same(found: SongWindows, expected: SongWindows) -> None:
             assert one == other, field.name
 
 
+def answered(question: bytes) -> SongWindows:
+    return hop.read_answer(asyncio.run(answer_question(question, Turns())))
+
+
 @pytest.mark.parametrize("audio", [b"", bytes(range(256)), AUDIO], ids=["nothing", "bytes", "song"])
 @pytest.mark.parametrize("mel", [MelSettings(), MelSettings(hop_length=512, fmin_hz=50.0)])
 @pytest.mark.parametrize("patches", [None, PatchSettings(), PatchSettings(patches_per_window=3, level_db=10.5)])
 def test_a_question_arrives(audio: bytes, mel: MelSettings, patches: PatchSettings | None) -> None:
-    assert hop.read_question(hop.question(audio, mel, patches)) == (audio, mel, patches)
+    assert hop.read_question(hop.question(audio, mel, patches, 12.5)) == (audio, mel, patches, 12.5)
 
 
 @pytest.mark.parametrize("bandwidth", [FULL_BANDWIDTH, Bandwidth(0.0, 3703.25), Bandwidth(250.5, np.inf)])
@@ -65,11 +71,18 @@ def test_a_refusal_arrives_as_what_is_raised() -> None:
 def test_windows_of_another_process_have_the_same_prediction(name: str) -> None:
     classifier = GenreClassifier(load_bundle(MODELS / name))
     encoder = classifier.card.encoder
-    question = hop.question(AUDIO, classifier.card.mel, encoder.patches if encoder else None)
-    assert classifier.predict(hop.read_answer(answer_question(question))) == classifier.classify(AUDIO)
+    question = hop.question(AUDIO, classifier.card.mel, encoder.patches if encoder else None, 60)
+    assert classifier.predict(answered(question)) == classifier.classify(AUDIO)
 
 
 def test_a_question_about_no_sound_is_refused() -> None:
     with pytest.raises(Refusal) as raised:
-        hop.read_answer(answer_question(hop.question(b"words", MelSettings(), PatchSettings())))
+        answered(hop.question(b"words", MelSettings(), PatchSettings(), 60))
     assert (raised.value.status, raised.value.reason) == (400, "unreadable audio")
+
+
+@pytest.mark.parametrize("seconds", [-1, 0.01])
+def test_a_question_is_answered_within_the_time_that_it_states(seconds: float) -> None:
+    with pytest.raises(Refusal) as raised:
+        answered(hop.question(single_samples(300_000), MelSettings(), PatchSettings(), seconds))
+    assert raised.value.status in (503, 504)
