@@ -74,11 +74,15 @@ class _Calls:
 
 @dataclass(frozen=True)
 class Image:
-    """What is in an image: the folder that its process runs in, the environment, and the command."""
+    """What is in an image: the folder that its process runs in, the environment, and the command.
+
+    `seconds` is how long a call may take.
+    """
 
     folder: Path
     environment: dict[str, str]
     command: list[str]
+    seconds: float = _SECONDS
 
 
 def lay_out(target: str, folder: Path) -> Image:
@@ -108,11 +112,11 @@ def _copy(sources: list[str], to: Path) -> None:
             shutil.copy(source, to)
 
 
-def run(image: Image, log: Path, seconds: float = _SECONDS, **environment: str) -> AbstractContextManager[Function]:
-    """Run the function of an image, whose calls may take so many seconds, until the block ends."""
+def run(image: Image, log: Path, **environment: str) -> AbstractContextManager[Function]:
+    """Run the function of an image until the block ends."""
     root = {"LAMBDA_TASK_ROOT": str(image.folder)}
     command = [sys.executable, *image.command[1:]]
-    return start(command, image.folder, log, image.environment | root | environment, seconds)
+    return start(command, image.folder, log, image.environment | root | environment, image.seconds)
 
 
 @contextmanager

@@ -16,7 +16,7 @@ class Disconnect:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, and watch the connection from the end of its body to the start of the answer."""
         request = asyncio.current_task()
-        if scope["type"] != "http" or request is None:
+        if scope["type"] != "http" or scope["method"] != "POST" or request is None:
             await self.app(scope, receive, send)
             return
         watch: asyncio.Task[None] | None = None
@@ -32,8 +32,9 @@ class Disconnect:
         async def receive_and_watch() -> Message:
             nonlocal watch
             if watch:
+                # One at a time may listen to the connection.
                 await asyncio.wait([watch])
-                return {"type": _DISCONNECT}
+                return {"type": _DISCONNECT} if gone else await receive()
             message = await receive()
             if message["type"] == "http.request" and not message.get("more_body", False):
                 watch = asyncio.create_task(cancel_when_gone())
