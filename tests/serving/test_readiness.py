@@ -6,6 +6,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
+import pytest
 import requests
 
 from benchmarks.server import Server
@@ -27,6 +28,7 @@ def wait_until(true: Callable[[], bool]) -> None:
         time.sleep(0.1)
 
 
+@pytest.mark.slow
 def test_it_is_not_ready_without_its_features(tmp_path: Path) -> None:
     with ExitStack() as running:
         features = running.enter_context(serve("service:MelFeatures", ROOT, tmp_path / "features"))
