@@ -24,18 +24,20 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from inference.bundle import UnknownModel, find_card
+from inference.bundle import BadBundle, UnknownModel, find_card
 from inference.card import ModelCard
 from inference.prediction import Prediction
 from serving import openapi
 from serving.admission import Admission, Turns
+from serving.bentoml_adapter import answer_half_closed_connections, remove_timeout
 from serving.disconnect import Disconnect
-from serving.errors import JsonErrors, Refusal
+from serving.errors import CLIENT_GONE, JsonErrors, Refusal
 from serving.form import BatchForm, ClassifyForm, HopMessage, SongForm, song_bytes
 from serving.logs import RequestLog, log_with_request, write_json_lines
 from serving.metrics import Metrics
+from serving.page import show_page
+from serving.readiness import check_features, check_weights, missing_model
 from serving.settings import SETTINGS
-from serving.timeout import remove_timeout
 
 Audio = TypeVar("Audio")
 
@@ -44,7 +46,10 @@ ONE_SESSION = {"max_requests": 10**9, "max_age": 1e9}
 
 # serving.logs has what replaces BentoML's own log of requests.
 NO_ACCESS_LOG = {"access": {"enabled": False}}
+# serving.readiness has what replaces BentoML's own, which answers 500 if MelFeatures cannot be reached.
+NO_PROBE = {"enabled": False}
 remove_timeout()
+answer_half_closed_connections()
 # What is left of it is how long GenreService waits for MelFeatures: longer than limits of our own.
 TRAFFIC = {"timeout": 3 * SETTINGS.seconds}
 
@@ -83,7 +88,18 @@ class MelFeatures:
         """Return the answer to a question, both as `serving/hop.py` has them."""
         # On a connection that stays open, songs would never find a machine that is added later.
         context.response.headers["connection"] = "close"
+        if not question:
+            context.response.status_code = CLIENT_GONE
+            return b""
         return await self._answer(question, self._turns)
+
+    @bentoml.on_deployment
+    @staticmethod
+    def prepare() -> None:
+        """Prepare the process that starts the others."""
+        from serving.supervisor import supervise
+
+        supervise(SETTINGS.seconds)
 
 
 @dataclass(frozen=True)
@@ -120,10 +136,14 @@ async def describe(_: Request) -> JSONResponse:
     return JSONResponse(openapi.document(spec.asdict()))
 
 
-@bentoml.asgi_app(Starlette(routes=[Route("/models", list_models), Route("/docs.json", describe)]))
+ROUTES = [Route("/", show_page), Route("/models", list_models), Route("/docs.json", describe)]
+
+
+@bentoml.asgi_app(Starlette(routes=ROUTES))
 @bentoml.service(
     workers=SETTINGS.workers,
     runner_connection=ONE_SESSION,
+    runner_probe=NO_PROBE,
     logging=NO_ACCESS_LOG,
     envs=KEEP_MEMORY,
     service_class=AnyShape,
@@ -143,6 +163,24 @@ class GenreService:
         self.metrics = Metrics()
         self.turns = Turns()
         self.analyser = Analyser(SETTINGS.models, self._ask if SETTINGS.mel_features else None)
+
+    @bentoml.on_deployment
+    @staticmethod
+    def prepare() -> None:
+        """Prepare the process that starts the others, and end it if the models cannot be served."""
+        from serving.supervisor import check_models, supervise
+
+        # A request takes no longer to be received, to wait and to be worked on.
+        supervise(3 * SETTINGS.seconds)
+        check_models(SETTINGS.models)
+
+    async def __is_ready__(self) -> bool:
+        """Return True, as BentoML wants it; raise Refusal, which says what is missing, if songs cannot be answered."""
+        if SETTINGS.mel_features:
+            await check_features(self.mel_features)
+        if SETTINGS.load == "default":
+            check_weights(SETTINGS.models, self.analyser.cards.values())
+        return True
 
     @bentoml.api(input_spec=ClassifyForm, output_spec=Answer)
     async def classify(
@@ -182,6 +220,8 @@ class GenreService:
             async with self.turns.song(file.size or 0) as work:
                 song = await self.analyser.windows(await song_bytes(file), card, work)
                 explanation, picture = await self.analyser.explain(song, card, work)
+        except BadBundle as error:
+            return cast(bytes, missing_model(card, error).response())
         except Refusal as problem:
             # BentoML sends a response as it is, which this type does not say.
             return cast(bytes, problem.response())
@@ -209,7 +249,10 @@ class GenreService:
         async with self.turns.song(audio.size or 0) as work:
             song = await self.analyser.windows(await song_bytes(audio), card, work)
             began = perf_counter()
-            prediction = await self.analyser.predict(song, card, work)
+            try:
+                prediction = await self.analyser.predict(song, card, work)
+            except BadBundle as error:
+                raise missing_model(card, error) from error
         self.metrics.count_prediction(song, prediction, perf_counter() - began)
         return replace(
             prediction,

@@ -76,11 +76,19 @@ def load_bundle(folder: Path) -> Bundle:
     return Bundle(card, weights, _load_weights(home, card.encoder.weights_sha256))
 
 
+def weights_files(card: ModelCard, models: Path = MODELS) -> list[Path]:
+    """Return the files that the bundle of a card loads its weights from."""
+    files = [models / card.name / _weights_name(card.weights_sha256)]
+    if card.encoder:
+        files.append(models / card.encoder.name / _weights_name(card.encoder.weights_sha256))
+    return files
+
+
 def load_encoder(folder: Path) -> tuple[EncoderCard, bytes]:
     """Return the card and the weights of the encoder in a folder; raise BadBundle if a part is missing or damaged."""
     try:
         card = EncoderCard.from_parts(json.loads((folder / ENCODER_CARD_FILE).read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError, KeyError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise BadBundle(f"{folder} holds no encoder that can be read ({error!r}). Restore it.") from error
     return card, _load_weights(folder, card.weights_sha256)
 
@@ -89,13 +97,30 @@ def list_cards(models: Path = MODELS) -> dict[str, ModelCard]:
     """Return the cards of all bundles in a folder, by name, the default model first.
 
     The default is a model of the kind `best`, where there is one; among several, or without, the one with the best
-    accuracy on tracks that it was chosen by. Raises BadBundle if there are none.
+    accuracy on tracks that it was chosen by. Raises BadBundle if there are none, or one has no card that can be read.
     """
+    if not models.is_dir():
+        raise BadBundle(f"There is no folder {models}. Train a model, or point to a folder that holds some.")
     cards = [_load_card(path.parent) for path in models.glob(f"*/{CARD_FILE}")]
     if not cards:
         raise BadBundle(f"There is no model in {models}. Train one, or point to a folder that holds some.")
     cards.sort(key=_order)
     return {card.name: card for card in cards}
+
+
+def folders_without_card(models: Path = MODELS) -> list[Path]:
+    """Return the sub-folders of a folder of models that hold neither a model nor an encoder, in order of their names.
+
+    Hidden ones, and those of Python, are left out.
+    """
+    return sorted(
+        folder
+        for folder in models.iterdir()
+        if folder.is_dir()
+        and not folder.name.startswith((".", "__"))
+        and not (folder / CARD_FILE).is_file()
+        and not (folder / ENCODER_CARD_FILE).is_file()
+    )
 
 
 def _order(card: ModelCard) -> tuple[bool, float, str]:
@@ -120,6 +145,10 @@ def _load_card(folder: Path) -> ModelCard:
         raise BadBundle(f"{folder} is not a model bundle: it has no {CARD_FILE}.") from error
     except BadCard as error:
         raise BadBundle(f"In the bundle {folder.name}: {error}") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadBundle(
+            f"The card of the bundle {folder.name} cannot be read ({error}). Restore it, or train the model again."
+        ) from error
     if card.name != folder.name:
         raise BadBundle(f"The bundle in {folder.name} is named {card.name} on its card. Give its folder that name.")
     return card

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from features.settings import MelSettings, PatchSettings
+from inference.fields import from_parts
 
 # The scores that a model was chosen by: of validation tracks or, where there is none, by cross-validation.
 VALID, CROSS_VALIDATED = "valid", "cross-validation"
@@ -63,8 +64,8 @@ class EncoderCard:
 
     @classmethod
     def from_parts(cls, parts: dict[str, Any]) -> "EncoderCard":
-        """Return the card with these parts, as JSON has them."""
-        return cls(**parts | {"tags": tuple(parts["tags"]), "patches": PatchSettings(**parts["patches"])})
+        """Return the card with these parts, as JSON has them; raise ValueError for one that is not as it should be."""
+        return from_parts(cls, parts)
 
 
 @dataclass(frozen=True)
@@ -101,22 +102,18 @@ class ModelCard:
 
     @classmethod
     def from_json(cls, text: str) -> "ModelCard":
-        """Return the card written by `to_json`; raise BadCard if a part of it is missing, unknown or impossible."""
+        """Return the card written by `to_json`; raise BadCard for a part that is missing, unknown or impossible."""
         try:
-            parts = json.loads(text)
-            parts["genres"] = tuple(parts["genres"])
-            parts["mel"] = MelSettings(**parts["mel"])
-            if not (parts["temperature"] > 0 and 0 <= parts["not_sure_below"] <= 1):
+            card = from_parts(cls, json.loads(text))
+            if not (card.temperature > 0 and 0 <= card.not_sure_below <= 1):
                 raise ValueError("temperature must be over 0, and not_sure_below from 0 to 1")
-            parts["training"] = Training(**parts["training"])
-            if parts.get("encoder") is not None:
-                parts["encoder"] = EncoderCard.from_parts(parts["encoder"])
-            parts["scores"] = {side: Scores(**scores) for side, scores in parts["scores"].items()}
-            return cls(**parts)
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            if not all(0 <= share <= 1 for side in card.scores.values() for share in (side.accuracy, side.macro_f1)):
+                raise ValueError("scores must be from 0 to 1")
+        except (ValueError, RecursionError) as error:
             raise BadCard(
-                f"The model card cannot be read ({error!r}). Train the model again with this version."
+                f"The model card cannot be read ({error}). Train the model again with this version."
             ) from error
+        return card
 
 
 def _to_json(card: EncoderCard | ModelCard) -> str:

@@ -11,6 +11,8 @@ from serving.logs import log_with_request
 _UNREAD = {HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.REQUEST_TIMEOUT}
 _PASSING = {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE}
 _RETRY_SECONDS = 5
+# nginx's status of a request whose client did not wait for the answer: nobody gets it, the log and the metrics have it.
+CLIENT_GONE = 499
 _PICKLE = "application/vnd.bentoml+pickle"
 
 
@@ -34,7 +36,10 @@ class Refusal(Exception):
 
 
 class JsonErrors:
-    """ASGI middleware that gives the errors of BentoML and Starlette themselves the shape of all others."""
+    """ASGI middleware that gives the errors of BentoML and Starlette themselves the shape of all others.
+
+    A Refusal that nobody else has caught becomes its answer.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -56,13 +61,20 @@ class JsonErrors:
             nonlocal replaced
             if message["type"] == "http.response.start":
                 status = message["status"]
-                content_type = Headers(raw=message["headers"]).get("content-type", "")
+                headers = Headers(raw=message["headers"])
+                content_type = headers.get("content-type", "")
                 if status >= HTTPStatus.BAD_REQUEST and not content_type.startswith("application/json"):
                     replaced = True
                     phrase = HTTPStatus(status).phrase
                     problem = f"{phrase}: {scope['method']} {scope['path']}. GET /docs.json lists what there is."
-                    await Refusal(status, problem, phrase.lower()).response()(scope, receive, send)
+                    response = Refusal(status, problem, phrase.lower()).response()
+                    if "allow" in headers:
+                        response.headers["allow"] = headers["allow"]
+                    await response(scope, receive, send)
             if not replaced:
                 await send(message)
 
-        await self.app(scope, receive, send_json)
+        try:
+            await self.app(scope, receive, send_json)
+        except Refusal as problem:
+            await problem.response()(scope, receive, send)

@@ -2,7 +2,9 @@
 
 import asyncio
 import json
-import time
+import logging
+import tempfile
+from contextlib import suppress
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -12,10 +14,10 @@ from _bentoml_sdk.io_models import IORootModel
 from pydantic import Field
 from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.types import Message
 
-from serving.errors import Refusal
+from serving.errors import CLIENT_GONE, Refusal
 from serving.settings import SETTINGS
 
 # The form around the songs: boundaries, headers and the other fields.
@@ -24,9 +26,17 @@ _FIELD_BYTES = 1024
 # How far a client that sends too much is listened to, so that it gets to read the answer.
 _DRAIN_SECONDS = 1.0
 _DRAIN_BYTES = SETTINGS.batch_bytes
+_WHAT_A_FILE_IS = "Send the song as a file, a part with filename=, such as: curl -F audio=@song.mp3"
+
+# More genres than any model has.
+MAX_TOP_K = 1000
 
 _MODEL = Field(None, description="Name of the model, from GET /models.", examples=["gtzan-svm"])
-_TOP_K = Field(None, ge=1, description="Answer with the probabilities of only so many genres.", examples=[3])
+_TOP_K = Field(
+    None, ge=1, le=MAX_TOP_K, description="Answer with the probabilities of only so many genres.", examples=[3]
+)
+
+_logger = logging.getLogger("bentoml.genre")
 
 
 class SongForm(bentoml.IODescriptor):
@@ -81,8 +91,11 @@ class HopMessage(IORootModel[bytes]):
 
     @classmethod
     async def from_http_request(cls, request: Request, serde: Any) -> "HopMessage":  # noqa: ARG003 - BentoML's signature
-        """Return the body as it is."""
-        return cls(await request.body())
+        """Return the body as it is; an empty one if the client goes away before it has sent all of it."""
+        try:
+            return cls(await request.body())
+        except ClientDisconnect:
+            return cls(b"")
 
 
 async def song_bytes(file: UploadFile) -> bytes:
@@ -101,12 +114,14 @@ async def _read(request: Request, *, max_files: int, max_bytes: int) -> dict[str
         if problem.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
             await drain(request)
         return {"audio": problem}
+    except ClientDisconnect:
+        return {"audio": Refusal(CLIENT_GONE, "The client went away before it had sent its song.", "client gone")}
     except TimeoutError:
         return {"audio": Refusal(408, "The song takes too long to arrive. Send it again, or a smaller one.", "slow")}
 
 
 async def _read_checked(request: Request, max_files: int, max_bytes: int) -> dict[str, Any]:
-    if not request.headers.get("content-type", "").startswith("multipart/form-data"):
+    if not request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
         raise Refusal(
             415,
             f"Send songs as multipart/form-data, such as: curl -F audio=@song.mp3 ADDRESS{request.url.path}",
@@ -118,16 +133,22 @@ async def _read_checked(request: Request, max_files: int, max_bytes: int) -> dic
     try:
         form = await _bounded(request, max_bytes).form(max_files=max_files, max_fields=10, max_part_size=_FIELD_BYTES)
     except HTTPException as error:
-        raise Refusal(400, f"The form cannot be read: {error.detail}", "form") from error
+        raise Refusal(400, f"The form cannot be read: {error.detail} {_WHAT_A_FILE_IS}", "form") from error
+    except OSError as error:
+        # Of files, only those that songs are kept in until they are worked on are touched here.
+        _logger.error("cannot keep songs in %s: %s", tempfile.gettempdir(), error)
+        problem = "The service has no room for this song at the moment. Send it again in a few minutes."
+        raise Refusal(503, problem, "no room") from error
     files = [value for value in form.getlist("audio") if isinstance(value, UploadFile)]
     if not files:
-        raise Refusal(400, "There is no file in the form's field 'audio'. Send one: curl -F audio=@song.mp3", "no file")
+        problem = f"There is no file in the form's field 'audio'. {_WHAT_A_FILE_IS}"
+        raise Refusal(400, problem, "no file")
     model = _value(form, "model")
     if not isinstance(model, str | None):
         raise Refusal(400, "The field 'model' must be the name of a model. GET /models lists them.", "field")
     top_k = _value(form, "top_k")
-    if isinstance(top_k, bool) or not (top_k is None or (isinstance(top_k, int) and top_k >= 1)):
-        raise Refusal(400, "The field 'top_k' must be a whole number, 1 or more.", "field")
+    if isinstance(top_k, bool) or not (top_k is None or (isinstance(top_k, int) and 1 <= top_k <= MAX_TOP_K)):
+        raise Refusal(400, f"The field 'top_k' must be a whole number from 1 to {MAX_TOP_K}.", "field")
     return {"audio": files, "model": model, "top_k": top_k}
 
 
@@ -166,12 +187,14 @@ async def drain(request: Request) -> None:
     """
     if "100-continue" in request.headers.get("expect", ""):
         return
-    deadline = time.monotonic() + _DRAIN_SECONDS
     drained = 0
-    async for part in request.stream():
-        drained += len(part)
-        if drained > _DRAIN_BYTES or time.monotonic() > deadline:
-            return
+    # A client that goes away, or that stops to send, is not waited for.
+    with suppress(ClientDisconnect, TimeoutError):
+        async with asyncio.timeout(_DRAIN_SECONDS):
+            async for part in request.stream():
+                drained += len(part)
+                if drained > _DRAIN_BYTES:
+                    return
 
 
 def _too_large(max_bytes: int) -> Refusal:

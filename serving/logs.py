@@ -45,10 +45,14 @@ class JsonLines(logging.Formatter):
 
 
 def write_json_lines() -> None:
-    """Make all loggers of this process write JSON; BentoML sets them up anew in each worker it starts."""
-    for name in (None, "bentoml", "uvicorn.error"):
+    """Make this process log JSON, each line once; BentoML sets the loggers up anew in each process it starts."""
+    for name in (None, "bentoml"):
         for handler in logging.getLogger(name).handlers:
             handler.setFormatter(JsonLines())
+    # BentoML gives these handlers of their own and lets them pass lines on to the root's, too.
+    for name in ("uvicorn.error", "circus"):
+        logging.getLogger(name).handlers.clear()
+    logging.captureWarnings(capture=True)
 
 
 def log_with_request(**fields: Any) -> None:

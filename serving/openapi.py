@@ -7,10 +7,13 @@ from pydantic import TypeAdapter
 
 from inference.card import ModelCard
 from inference.prediction import Prediction
+from serving.ranges import with_ranges
 
 Part = dict[str, Any]
 
 API_VERSION = "1"
+# A type may be null here by a list of types, which 3.0 does not know.
+OPENAPI_VERSION = "3.1.0"
 DESCRIPTION = """What genre is this song?
 
     curl -F audio=@song.mp3 ADDRESS/classify
@@ -35,13 +38,14 @@ EXAMPLE_ANSWER = {
     "model": {"name": "gtzan-best", "version": "1.0.0"},
 }
 ERRORS = {
-    400: "No song, no sound in it, a damaged file, under a second, an unknown model, a field of the wrong kind.",
+    400: "No song, no sound in it, a damaged file, under a second, an unknown model, a field out of its range.",
     408: "The song takes too long to arrive.",
     413: "The file is over the upload limit, or the song too long.",
     415: "The request is not multipart/form-data.",
     429: "Too many requests at once; Retry-After says in how many seconds to come back.",
     500: "A fault of the service.",
-    503: "The song's turn did not come in time; Retry-After says in how many seconds to come back.",
+    503: "No turn in time, no room for the song, or a part of the service is missing; Retry-After says in how many "
+    "seconds to come back.",
     504: "The song takes too long to analyse.",
 }
 _ERROR = {"type": "object", "required": ["error"], "properties": {"error": {"type": "string"}}}
@@ -51,7 +55,6 @@ _REFERENCE = "#/components/schemas/{model}"
 def document(bentoml_document: Mapping[str, Any]) -> dict[str, Any]:
     """Return the OpenAPI document of the service as JSON-ready parts, given the one BentoML makes of it."""
     models = TypeAdapter(dict[str, str | list[ModelCard]]).json_schema(ref_template=_REFERENCE)
-    classify = bentoml_document["paths"]["/classify"]["post"]
     # BentoML's own schema of the answer leaves out that the genre may be null.
     prediction = TypeAdapter(Prediction).json_schema(ref_template=_REFERENCE)
     definitions = models.pop("$defs") | prediction.pop("$defs")
@@ -59,8 +62,14 @@ def document(bentoml_document: Mapping[str, Any]) -> dict[str, Any]:
         str(status): {"description": description, "content": _json({"$ref": _REFERENCE.format(model="Error")})}
         for status, description in ERRORS.items()
     }
-    batch = bentoml_document["paths"]["/classify_batch"]["post"]
-    explain = bentoml_document["paths"]["/explain"]["post"]
+    definitions, models, prediction = with_ranges(definitions), with_ranges(models), with_ranges(prediction)
+    fault = {"500": errors["500"]}
+    paths = {path: dict(methods) for path, methods in bentoml_document["paths"].items()}
+    for path in ("/classify", "/classify_batch", "/explain"):
+        paths[path]["post"] = _with_form(paths[path]["post"])
+    classify, batch, explain = (paths[path]["post"] for path in ("/classify", "/classify_batch", "/explain"))
+    ready = paths["/readyz"]["get"]
+    paths["/readyz"]["get"] = ready | {"responses": ready["responses"] | {"503": errors["503"]}}
     picture = {
         "description": "The picture.",
         "content": {"image/png": {"schema": {"type": "string", "format": "binary"}}},
@@ -85,9 +94,10 @@ def document(bentoml_document: Mapping[str, Any]) -> dict[str, Any]:
     ]
     return {
         **bentoml_document,
+        "openapi": OPENAPI_VERSION,
         "info": {"title": "Music genre classifier", "version": API_VERSION, "description": DESCRIPTION},
         "paths": {
-            **bentoml_document["paths"],
+            **paths,
             "/classify": {"post": classify | _answers("Classify a song", prediction, EXAMPLE_ANSWER, errors)},
             "/explain": {"post": explain},
             "/classify_batch": {"post": batch | _answers("Classify several songs", several, example, errors)},
@@ -102,12 +112,24 @@ def document(bentoml_document: Mapping[str, Any]) -> dict[str, Any]:
                             "description": "`models`, the cards; and `default`, the model used if none is named.",
                             "content": _json(models),
                         }
-                    },
+                    }
+                    | fault,
                 }
             },
         },
-        "components": {"schemas": bentoml_document["components"]["schemas"] | definitions | {"Error": _ERROR}},
+        # BentoML's own are of nothing that is left here.
+        "components": {"schemas": definitions | {"Error": _ERROR}},
     }
+
+
+def _with_form(post: Part) -> Part:
+    """Return BentoML's description of an operation with its form as it is: required, with fields that may be absent."""
+    form = post["requestBody"]["content"]["multipart/form-data"]
+    # BentoML says of these fields that they are null unless sent, but also that they are never null.
+    properties = form["schema"]["properties"]
+    fields = {name: {key: field[key] for key in field if key != "default"} for name, field in properties.items()}
+    form = form | {"schema": form["schema"] | {"properties": fields}}
+    return post | {"requestBody": {"required": True, "content": {"multipart/form-data": form}}}
 
 
 def _answers(summary: str, schema: Part, example: Any, errors: Part) -> Part:

@@ -2,14 +2,18 @@
 
 import math
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from inference.bundle import MODELS
 
 # How many songs a core has in hand at a time, so that it never waits: more, where the features are computed elsewhere.
 _SONGS_A_CORE = {"": 1, "process": 2}
 _SONGS_A_CORE_BY_ADDRESS = 8
+
+T = TypeVar("T", int, float)
 
 
 @dataclass(frozen=True)
@@ -59,7 +63,7 @@ class Settings:
             raise ValueError(f"GENRE_TAGS must be 0 or 1, not {tags!r}.")
         cores = _cores()
         # A process does not keep more than four cores busy: a part of each request is Python, one at a time.
-        workers = int(_number("GENRE_WORKERS", math.ceil(cores / 4), 1))
+        workers = _whole_number("GENRE_WORKERS", math.ceil(cores / 4), 1, 1024)
         songs = math.ceil(cores / workers) * _SONGS_A_CORE.get(mel_features, _SONGS_A_CORE_BY_ADDRESS)
         return cls(
             models=Path(os.environ.get("GENRE_MODELS") or MODELS),
@@ -67,13 +71,13 @@ class Settings:
             mel_features=mel_features,
             workers=workers,
             tags=tags == "1",
-            upload_bytes=int(_number("GENRE_MAX_UPLOAD_MB", 50, 0.001) * 1_000_000),
-            batch_files=int(_number("GENRE_MAX_BATCH_FILES", 32, 1)),
-            song_seconds=_number("GENRE_MAX_SONG_MINUTES", 180, 0.1) * 60,
+            upload_bytes=int(_number("GENRE_MAX_UPLOAD_MB", 50, 0.001, 100_000) * 1_000_000),
+            batch_files=_whole_number("GENRE_MAX_BATCH_FILES", 32, 1, 10_000),
+            song_seconds=_number("GENRE_MAX_SONG_MINUTES", 180, 0.1, 100_000) * 60,
             # At least two: while a large one is worked on, others go on.
-            songs=int(_number("GENRE_MAX_SONGS", max(2, songs), 2)),
-            requests=int(_number("GENRE_MAX_REQUESTS", 64, 1)),
-            seconds=_number("GENRE_MAX_SECONDS", 60, 0.1),
+            songs=_whole_number("GENRE_MAX_SONGS", max(2, songs), 2, 10_000),
+            requests=_whole_number("GENRE_MAX_REQUESTS", 64, 1, 100_000),
+            seconds=_number("GENRE_MAX_SECONDS", 60, 0.1, 86_400),
         )
 
 
@@ -85,14 +89,25 @@ def _cores() -> int:
     return cores if quota == "max" else max(1, min(cores, round(int(quota) / int(period))))
 
 
-def _number(name: str, default: float, least: float) -> float:
+def _number(name: str, default: float, least: float, most: float) -> float:
+    return _checked(name, default, least, most, float, "a number")
+
+
+def _whole_number(name: str, default: int, least: int, most: int) -> int:
+    return _checked(name, default, least, most, int, "a whole number")
+
+
+def _checked(name: str, default: T, least: T, most: T, kind: Callable[[str], T], described: str) -> T:
     text = os.environ.get(name, "")
+    if not text:
+        return default
     try:
-        value = float(text) if text else default
+        value = kind(text)
     except ValueError:
-        value = math.nan
-    if not (least <= value < math.inf):
-        raise ValueError(f"{name} must be a number, {least:g} or more, not {text!r}.")
+        value = None
+    # Neither is NaN within a range.
+    if value is None or not least <= value <= most:
+        raise ValueError(f"{name} must be {described} from {least:,} to {most:,}, not {text!r}.")
     return value
 
 

@@ -16,6 +16,7 @@ from inference.bundle import (
     Bundle,
     UnknownModel,
     find_card,
+    folders_without_card,
     list_cards,
     load_bundle,
     save_bundle,
@@ -89,7 +90,20 @@ def test_missing_weights_are_noticed(folder: Path) -> None:
         ({"colour": "red"}, "colour"),
         ({"temperature": 0}, "temperature must be over 0"),
         ({"not_sure_below": 1.5}, "not_sure_below from 0 to 1"),
-        ({"scores": 3}, "items"),
+        ({"scores": 3}, "scores must be an object"),
+        ({"scores": {"valid": {"accuracy": "high", "macro_f1": 0.4, "tracks": 2}}}, "scores.valid.accuracy"),
+        ({"scores": {"valid": {"accuracy": 1.5, "macro_f1": 0.4, "tracks": 2}}}, "scores must be from 0 to 1"),
+        ({"training": {"model": "cnn"}}, "training.dataset is missing"),
+        ({"mel": {"hop_length": "512"}}, "mel.hop_length"),
+        ({"mel": {"sample_rate_hz": 10**400}}, "sample_rate_hz"),
+        ({"temperature": "warm"}, "temperature"),
+        ({"temperature": True}, "temperature"),
+        ({"temperature": float("inf")}, "temperature"),
+        ({"genres": "blues"}, "genres must be a list"),
+        ({"genres": ["blues", 2]}, r"genres\[1\]"),
+        ({"libraries": {"numpy": 2.0}}, "libraries.numpy"),
+        ({"version": 1}, "version"),
+        ({"encoder": 1}, "encoder"),
         ({"name": "other"}, "named other"),
     ],
 )
@@ -116,6 +130,27 @@ def test_a_card_cut_short_is_named(folder: Path) -> None:
         load_bundle(folder)
 
 
+@pytest.mark.parametrize(
+    "content",
+    [b"\xff\xfe{}", b"[]", b"3", b'{"a":' * 10_000, b"", CARD.to_json().encode("utf-16")],
+    ids=["no text", "list", "number", "deep", "empty", "utf-16"],
+)
+def test_a_card_that_is_no_card_is_named(content: bytes, folder: Path, tmp_path: Path) -> None:
+    (folder / CARD_FILE).write_bytes(content)
+    for read in (lambda: load_bundle(folder), lambda: list_cards(tmp_path)):
+        with pytest.raises(BadBundle, match="bundle sample"):
+            read()
+
+
+@pytest.mark.usefixtures("folder")
+def test_folders_without_a_card_are_found(tmp_path: Path) -> None:
+    for name in ("b", "a", ".hidden", "__pycache__"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "file").touch()
+    assert folders_without_card(tmp_path) == [tmp_path / "a", tmp_path / "b"]
+    assert folders_without_card(MODELS) == []
+
+
 def test_the_default_model_is_our_own_kind_and_the_best_on_validation(tmp_path: Path) -> None:
     own = replace(CARD.training, model="best")
     for name, accuracy, training in (
@@ -137,6 +172,8 @@ def test_the_default_model_is_our_own_kind_and_the_best_on_validation(tmp_path: 
 
 def test_a_folder_without_bundles_is_named(tmp_path: Path) -> None:
     with pytest.raises(BadBundle, match="There is no model in"):
+        list_cards(tmp_path)
+    with pytest.raises(BadBundle, match="There is no folder"):
         list_cards(tmp_path / "none")
 
 

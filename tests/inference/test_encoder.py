@@ -174,7 +174,7 @@ def test_a_damaged_card_of_an_encoder_is_named(content: str, models: Path) -> No
     ("changes", "message"),
     [
         ({"patches": asdict(PatchSettings()) | {"colour": "red"}}, "In the bundle listener: .*colour"),
-        ({"patches": {"hop_length": "long"}}, "In the bundle listener: .*'str'"),
+        ({"patches": {"hop_length": "long"}}, "In the bundle listener: .*hop_length"),
         ({"patches": {"patches_per_window": 0}}, "In the bundle listener: .*Sizes must be positive"),
         ({"patches": {"level_db": None}}, "In the bundle listener: "),
         ({"colour": "red"}, "In the bundle listener: .*colour"),

@@ -3,6 +3,7 @@
 import asyncio
 import io
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -98,16 +99,27 @@ def test_a_feature_process_that_is_killed_costs_no_answer(tmp_path: Path) -> Non
         assert Counter(answer.result(timeout=90).status_code for answer in answers) == {200: 40}
 
 
+NUMBERS = {
+    "GENRE_WORKERS": ("0", "1.5", "1025"),
+    "GENRE_MAX_UPLOAD_MB": ("0", "1e9"),
+    "GENRE_MAX_SONG_MINUTES": ("0", "1e9"),
+    "GENRE_MAX_BATCH_FILES": ("0", "2.5", "1e3", "10001"),
+    "GENRE_MAX_SONGS": ("1", "10001"),
+    "GENRE_MAX_REQUESTS": ("-1", "100001"),
+    "GENRE_MAX_SECONDS": ("fast", "-1", "nan", "inf", "86401"),
+}
+
+
 @pytest.mark.parametrize(
     ("name", "value", "complaint"),
-    [("GENRE_MAX_SECONDS", value, "must be a number, 0.1 or more") for value in ("fast", "-1", "nan", "inf")]
+    [(name, value, "must be a ") for name, values in NUMBERS.items() for value in values]
     + [("GENRE_TAGS", value, "must be 0 or 1") for value in ("yes", "2")]
     + [("GENRE_LOAD", "some", "must be 'all' or 'default'")]
     + [("GENRE_MEL_FEATURES", "elsewhere", "must be nothing, 'process' or an address, http://...")],
 )
 def test_a_setting_that_makes_no_sense_is_named_before_anything_starts(name: str, value: str, complaint: str) -> None:
     done = subprocess.run(
-        [sys.executable, "-c", "import service"],
+        [sys.executable, "-c", "import serving.settings"],
         cwd=ROOT,
         env=os.environ | {name: value},
         capture_output=True,
@@ -115,7 +127,7 @@ def test_a_setting_that_makes_no_sense_is_named_before_anything_starts(name: str
         check=False,
     )
     assert done.returncode == 1
-    assert f"{name} {complaint}, not {value!r}." in done.stderr
+    assert re.search(rf"{name} {re.escape(complaint)}.*, not {re.escape(repr(value))}\.", done.stderr)
 
 
 def test_a_turn_is_kept_free_of_large_files(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,6 @@ import re
 import shutil
 import subprocess
 import threading
-import time
 from collections.abc import Iterator
 from dataclasses import asdict
 from functools import cache
@@ -26,7 +25,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from benchmarks.server import Server
 from inference.bundle import MODELS, list_cards, load_bundle
 from inference.classifier import GenreClassifier
-from tests.serving.server import BENTOML, ROOT, classify, serve
+from tests.serving.server import BENTOML, ROOT, classify, logged, serve
 from tests.sounds import FFMPEG, LIBSNDFILE, encode, song
 
 SONG = song(35, "mp3")
@@ -236,6 +235,9 @@ def test_what_cannot_be_classified_is_a_400_that_says_why(content: bytes, messag
         ({"top_k": "2.5"}, "whole number"),
         ({"top_k": "true"}, "whole number"),
         ({"top_k": "many"}, "whole number"),
+        ({"top_k": "1001"}, "whole number"),
+        ({"top_k": str(2**63)}, "whole number"),
+        ({"top_k": str(10**500)}, "whole number"),
     ],
 )
 def test_a_field_that_makes_no_sense_is_a_400(fields: dict[str, str], message: str, server: Server) -> None:
@@ -280,6 +282,7 @@ def test_an_address_that_is_not_there_is_an_error_of_the_same_shape(
     response = requests.request(method, server.url + path, timeout=10)
     assert response.status_code == status
     assert f"{method} {path}" in error_of(response)
+    assert ("allow" in response.headers) == (status == 405)
 
 
 @pytest.mark.parametrize("content", [b"", b"--x\r\n", b"--x\r\nContent-Disposition: nonsense\r\n\r\nx\r\n--x--\r\n"])
@@ -433,19 +436,6 @@ def test_what_cannot_be_explained_is_refused_as_everywhere(server: Server) -> No
     ):
         assert response.status_code == 400
         assert message in error_of(response)
-
-
-def logged(server: Server, request_id: str) -> dict[str, Any]:
-    """Return the line that is logged of a request, soon after its answer."""
-    deadline = time.monotonic() + 30
-    while time.monotonic() < deadline:
-        # The first lines are the launcher's own, and no JSON.
-        lines = [json.loads(line) for line in server.log.read_text().splitlines() if line.startswith("{")]
-        for line in lines:
-            if line.get("request_id") == request_id:
-                return dict(line)
-        time.sleep(0.1)
-    raise AssertionError(server.log.read_text())
 
 
 def metric(server: Server, name: str, **labels: str) -> float:
