@@ -8,7 +8,6 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-RATE_HZ = 44_100
 # Name -> format and encoding of libsndfile.
 _LIBSNDFILE = {
     "wav": ("WAV", "PCM_16"),
@@ -31,7 +30,7 @@ _FFMPEG = {
     "mp4": ("mp4", "aac"),
     "wma": ("asf", "wmav2"),
     "webm": ("webm", "libopus"),
-    "matroska, FLAC": ("matroska", "flac"),
+    "matroska": ("matroska", "pcm_s16le"),
     "aac": ("adts", "aac"),
     "ac3": ("ac3", "ac3"),
     "eac3": ("eac3", "eac3"),
@@ -43,17 +42,19 @@ _FFMPEG = {
     "wv": ("wv", "wavpack"),
     "amr": ("amr", "libopencore_amrnb"),
 }
-# This one has a single rate, and a single channel.
-_AMR_HZ = 8_000
+_RATE_HZ = 44_100
+# These have rates of their own.
+_RATES_HZ = {"opus": 48_000, "webm": 48_000, "amr": 8_000}
+_MONO = "amr"
+_BIT_RATE = 192_000
 FORMATS = (*_LIBSNDFILE, *_FFMPEG)
 
 
 @cache
 def song(name: str, seconds: float, seed: int = 0) -> bytes:
     """Return a song in one of `FORMATS`, the same for the same seed."""
-    narrow = name == "amr"
-    rate = _AMR_HZ if narrow else RATE_HZ
-    samples = _music(seconds, rate, 1 if narrow else 2, seed)
+    rate = _RATES_HZ.get(name, _RATE_HZ)
+    samples = _music(seconds, rate, 1 if name == _MONO else 2, seed)
     if name in _LIBSNDFILE:
         file = io.BytesIO()
         container, encoding = _LIBSNDFILE[name]
@@ -80,6 +81,8 @@ def _with_ffmpeg(samples: NDArray[np.float32], rate: int, container: str, codec:
         stream = output.add_stream(codec, rate=rate, layout=layout)
         if not isinstance(stream, av.AudioStream):
             raise TypeError(f"{codec} is no codec of audio.")
+        if codec != "libopencore_amrnb":
+            stream.bit_rate = _BIT_RATE
         frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(samples.T), format="fltp", layout=layout)
         frame.sample_rate = rate
         # The encoder converts and resamples.
