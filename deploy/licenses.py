@@ -121,7 +121,8 @@ def _licence_here(name: str) -> str:
         found = metadata(name)
     except PackageNotFoundError as error:
         raise UnknownLicence(f"{name} is not installed here: run `make licenses`, which has all packages.") from error
-    licence = licence_of(name, found.get("License-Expression"), found.get("License"), found.get_all("Classifier", []))
+    expression, text = ((found.get_all(field) or [None])[0] for field in ("License-Expression", "License"))
+    licence = licence_of(name, expression, text, found.get_all("Classifier") or [])
     if licence is None:
         raise UnknownLicence(
             f"The metadata of {name} names no licence. Read its file, and add it in deploy/licenses.py."

@@ -123,7 +123,7 @@ def test_an_error_in_html_is_of_another_shape() -> None:
 
 
 def test_requests_are_right_ones_and_others() -> None:
-    responses = {"responses": {"200": {}, "400": {}}}
+    responses: dict[str, object] = {"responses": {"200": {}, "400": {}}}
     document = {"paths": {"/classify": {"post": responses}, "/models": {"get": responses}}}
     asked = [question(document, [b"song"], np.random.default_rng([0, index])) for index in range(500)]
     assert asked == [question(document, [b"song"], np.random.default_rng([0, index])) for index in range(500)]

@@ -33,7 +33,7 @@ def small_disk(folder: Path) -> Iterator[Path]:
     disk.mkdir()
     if os.geteuid() != 0:
         raise NoDisk("needs root, to mount a small disk")
-    command = ["mount", "-t", "tmpfs", "-o", f"size={_DISK_MB}m", "tmpfs", disk]
+    command = ["mount", "-t", "tmpfs", "-o", f"size={_DISK_MB}m", "tmpfs", str(disk)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own command
     if done.returncode:
         raise NoDisk(f"no small disk can be mounted: {done.stderr.strip()}")

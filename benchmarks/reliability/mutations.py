@@ -35,7 +35,7 @@ def _truncate(content: bytearray, rng: np.random.Generator, _: Sequence[bytes]) 
 
 
 def _splice(content: bytearray, rng: np.random.Generator, others: Sequence[bytes]) -> bytearray:
-    other = others[rng.integers(len(others))]
+    other = others[int(rng.integers(len(others)))]
     return content[: rng.integers(len(content))] + other[rng.integers(len(other)) :]
 
 
@@ -54,8 +54,7 @@ def _edit_size(content: bytearray, rng: np.random.Generator, _: Sequence[bytes])
 def _put_number(content: bytearray, at: int, rng: np.random.Generator) -> bytearray:
     width = int(rng.choice([1, 2, 4, 8]))
     number = _EXTREMES[rng.integers(len(_EXTREMES))] if rng.random() < 0.7 else int(rng.integers(2**62))
-    order = "little" if rng.random() < 0.5 else "big"
-    content[at : at + width] = (number % 256**width).to_bytes(width, order)  # type: ignore[arg-type]
+    content[at : at + width] = (number % 256**width).to_bytes(width, "little" if rng.random() < 0.5 else "big")
     return content
 
 

@@ -57,13 +57,15 @@ def question(document: Mapping[str, Any], songs: Sequence[bytes], rng: np.random
         method = str(rng.choice(_METHODS))
     if rng.random() < 0.05:
         path = str(rng.choice(_PATHS))
-    headers, body = {}, b""
+    headers: dict[str, str] = {}
+    body = b""
     if method not in ("GET", "HEAD") or rng.random() < 0.1:
         headers, body = _form(songs, rng)
     for name, values in _HEADERS.items():
         if rng.random() < 0.05:
             headers[name] = str(rng.choice(values))
-    described = document["paths"].get(path, {}).get(method.lower())
+    # HEAD is GET without the body.
+    described = document["paths"].get(path, {}).get("get" if method == "HEAD" else method.lower())
     statuses = frozenset(int(status) for status in described["responses"]) if described else None
     return Question(method, path.replace("é", "%C3%A9"), headers, body, statuses)
 
@@ -92,7 +94,7 @@ def _form(songs: Sequence[bytes], rng: np.random.Generator) -> tuple[dict[str, s
 
 def _song(songs: Sequence[bytes], rng: np.random.Generator) -> bytes:
     """Return a part of a form with a song, or with something in its place."""
-    content = songs[rng.integers(len(songs))]
+    content = songs[int(rng.integers(len(songs)))]
     field = "audio" if rng.random() < 0.95 else str(rng.choice(["song", "model", "top_k", "audio[]"]))
     file = str(rng.choice(["song.mp3", "", "../../song.wav", "a" * 500, "ü.flac", "song"]))
     name = f'; filename="{file}"' if rng.random() < 0.95 else ""
