@@ -20,10 +20,14 @@ def serve_genres(folder: Path, name: str = "service", **settings: str) -> Abstra
 
 
 def processes(server: Server) -> dict[str, list[psutil.Process]]:
-    """Return the processes of a server by what they are: supervisor, GenreService, MelFeatures, other."""
+    """Return the living processes of a server by what they are: supervisor, GenreService, MelFeatures, other."""
     found: dict[str, list[psutil.Process]] = {"supervisor": [psutil.Process(server.process.pid)]}
     for child in found["supervisor"][0].children(recursive=True):
-        command = child.cmdline()
+        try:
+            command = child.cmdline()
+        except psutil.NoSuchProcess:
+            # It has just ended.
+            continue
         kind = next((name for name in ("MelFeatures", "GenreService") if name in command), "other")
         found.setdefault(kind, []).append(child)
     return found
