@@ -21,9 +21,8 @@ def installs() -> dict[str, set[str]]:
     """Return the words of each command that installs packages of Python, by where it stands."""
     found = {}
     for path in TEXTS:
-        if path.suffix in {".png", ".webp"}:
-            continue
-        text = path.read_text(encoding="utf-8").replace("\\\n", " ")
+        # Pictures are among them.
+        text = path.read_text(encoding="utf-8", errors="replace").replace("\\\n", " ")
         for number, line in enumerate(text.splitlines()):
             for command in line.split("&&"):
                 if re.search(r"\bpip3?\b.* install\b|\bpipx? install\b", command):

@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -42,7 +43,7 @@ class Decoder:
 
     def __init__(self, limit_seconds: float) -> None:
         self._limit_seconds = limit_seconds
-        self._child = self._start()
+        self._start()
 
     def __enter__(self) -> "Decoder":
         return self
@@ -61,7 +62,7 @@ class Decoder:
             return Outcome(name or answer["outcome"], answer["detail"], seconds, answer["memory_mb"])
         # An empty line is the end of what a child says, None is nothing within the limit.
         status = self._end()
-        self._child = self._start()
+        self._start()
         return (
             Outcome("hang", f"no answer in {self._limit_seconds:g} s", seconds, 0)
             if line is None
@@ -80,7 +81,7 @@ class Decoder:
         ready, _, _ = select.select([self._child.stdout], [], [], seconds)
         return self._child.stdout.readline() if ready else None
 
-    def _start(self) -> "subprocess.Popen[bytes]":
+    def _start(self) -> None:
         self._child = subprocess.Popen(
             [sys.executable, "-m", "benchmarks.reliability.decoder"],
             cwd=ROOT,
@@ -93,13 +94,15 @@ class Decoder:
         if not self._ask(b"", _START_SECONDS):
             self._end()
             raise RuntimeError("The child does not start. Run `python -m benchmarks.reliability.decoder` to see why.")
-        return self._child
 
     def _end(self) -> int:
-        self._child.kill() if self._child.poll() is None else None
+        # One that has ended already keeps its own status.
+        self._child.kill()
         for pipe in (self._child.stdin, self._child.stdout):
-            if pipe:
-                pipe.close()
+            # What a dead child has not read is lost, and nobody's.
+            with suppress(BrokenPipeError):
+                if pipe:
+                    pipe.close()
         return self._child.wait()
 
 
