@@ -93,24 +93,32 @@ container: .venv/deploy/installed ## make the images of the service and the site
 lock: .venv/dev/installed ## resolve pyproject.toml into requirements/*.txt again
 	PATH="$(CURDIR)/$(DEV):$$PATH" requirements/lock
 
+.PHONY: licenses
+licenses: .venv/dev/installed ## list the licences of what is shipped, in docs/licenses.md
+	$(DEV)/python -m deploy licenses --page docs/licenses.md
+
 .PHONY: clean
 clean: ## remove the virtual environments and caches
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache
 
 .cache/musicnn/installed: requirements/encoder.txt .venv/dev/installed
-	$(DEV)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps --no-compile --upgrade \
-		--target $(@D) -r $<
+	$(DEV)/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: --no-deps \
+		--no-compile --upgrade --target $(@D) -r $<
 	@touch $@
 
-# The command reads the code here, and the models.
+# The command reads the code here, and the models. It is built with the setuptools of the pins: in isolation, pip would
+# fetch one whose hash nobody checks.
 .venv/batch/bin/genre-score: .venv/batch/installed pyproject.toml
-	.venv/batch/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	.venv/batch/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation \
+		--editable .
 	@touch $@
 
-# pip byte-compiles what it installs; the pins are complete, so it need not resolve anything.
+# pip byte-compiles what it installs; the pins are complete, so it need not resolve anything. A package without a wheel
+# would be built with tools whose hashes nobody checks: dev alone may have one, awslambdaric on macOS.
 .venv/%/installed: requirements/%.txt
 	@test -n "$(PYTHON)" || { echo 'Python 3.11, 3.12 or 3.13 is needed. Install one, or name it: make PYTHON=/path/to/python'; exit 1; }
 	@echo 'Installing $< into .venv/$*: once, a minute or two.'
 	$(PYTHON) -m venv --clear .venv/$*
-	.venv/$*/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r $<
+	.venv/$*/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes \
+		$(if $(filter dev,$*),,--only-binary :all:) --no-deps -r $<
 	@touch $@

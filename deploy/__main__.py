@@ -10,7 +10,7 @@ python -m deploy smoke http://localhost:3000
 import argparse
 import sys
 
-from deploy import smoke
+from deploy import licenses, smoke
 from deploy.aws import command as aws
 from deploy.container import command as container
 from deploy.kubernetes import command as kubernetes
@@ -22,7 +22,7 @@ def main() -> int:
         prog="python -m deploy", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parts = parser.add_subparsers(required=True, metavar="PART")
-    for part in (container, kubernetes, aws, smoke):
+    for part in (container, kubernetes, aws, smoke, licenses):
         part.add_commands(parts)
     asked = parser.parse_args()
     try:

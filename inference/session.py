@@ -1,5 +1,6 @@
 """ONNX graphs of bundles, loaded and checked."""
 
+import os
 from collections.abc import Collection, Mapping
 
 import onnxruntime
@@ -24,6 +25,8 @@ def load_session(
     # Requests and processes run in parallel, so each needs one thread only.
     options.intra_op_num_threads = 1
     options.log_severity_level = 3
+    # A graph may name files with weights of its own, which no hash covers; there are none below this one.
+    options.add_session_config_entry("session.model_external_initializers_file_folder_path", os.devnull)
     try:
         session = onnxruntime.InferenceSession(weights, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime's own exceptions share no other base

@@ -4,12 +4,14 @@ import json
 import uuid
 from typing import Any
 
+from cyclonedx.contrib.license.factories import LicenseFactory
 from cyclonedx.model.bom import Bom
 from cyclonedx.model.component import Component, ComponentType
 from cyclonedx.output.json import JsonV1Dot6
 from packageurl import PackageURL
 
 from deploy.container.engine import EngineFailed, run
+from deploy.licenses import licence_of
 
 # Runs in the image, by its own Python: the packages of Python and of Debian.
 _INVENTORY = """
@@ -28,13 +30,19 @@ print(json.dumps({
         [package["Package"], package["Version"], package["Architecture"]]
         for package in packages if package.get("Status", "").endswith(" installed")
     ],
-    "python": sorted({(one.name, one.version) for one in importlib.metadata.distributions()}),
+    "python": sorted({
+        (
+            one.name, one.version, one.metadata.get("License-Expression"), one.metadata.get("License"),
+            tuple(one.metadata.get_all("Classifier", [])),
+        )
+        for one in importlib.metadata.distributions()
+    }, key=str),
 }))
 """
 
 
 def bill_of_materials(engine: str, image: str) -> str:
-    """Return all packages of Python and Debian in an image, as CycloneDX 1.6 in JSON.
+    """Return all packages of Python, with their licences, and of Debian in an image, as CycloneDX 1.6 in JSON.
 
     Raises EngineFailed if the image cannot be run, or holds what is no Python.
     """
@@ -46,8 +54,11 @@ def bill_of_materials(engine: str, image: str) -> str:
     system = found["system"]
     bom = Bom(serial_number=uuid.uuid4())
     bom.metadata.component = Component(type=ComponentType.CONTAINER, name=image, bom_ref=image)
-    for name, version in found["python"]:
-        bom.components.add(_component(name, version, PackageURL("pypi", None, name, version)))
+    for name, version, *terms in found["python"]:
+        component = _component(name, version, PackageURL("pypi", None, name, version))
+        if licence := licence_of(name, *terms):
+            component.licenses.add(LicenseFactory().make_from_string(licence))
+        bom.components.add(component)
     for name, version, architecture in found["debian"]:
         where = {"arch": architecture, "distro": f"{system['ID']}-{system.get('VERSION_ID', 'unstable')}"}
         bom.components.add(_component(name, version, PackageURL("deb", system["ID"], name, version, where)))

@@ -9,7 +9,7 @@ COPY env/python/requirements.txt src/deploy/container/prune.py /making/
 # pip stays outside; it byte-compiles at the end, what is left.
 RUN python3 -m venv --without-pip /app/.venv \
     && pip --python /app/.venv/bin/python --disable-pip-version-check install --no-cache-dir --no-compile \
-        --require-hashes --no-deps -r /making/requirements.txt \
+        --require-hashes --only-binary :all: --no-deps -r /making/requirements.txt \
     && python3 /making/prune.py /app/.venv \
     && apt-get update && apt-get install --yes --no-install-recommends binutils \
     && strip --strip-unneeded $(find /app/.venv/lib -path '*/av/*.so') \

@@ -5,7 +5,7 @@ FROM ${BASE} AS packages
 COPY requirements/site.txt /making/
 RUN python3 -m venv --without-pip /app/.venv \
     && pip --python /app/.venv/bin/python --disable-pip-version-check install --no-cache-dir \
-        --require-hashes --no-deps -r /making/site.txt
+        --require-hashes --only-binary :all: --no-deps -r /making/site.txt
 
 FROM ${BASE}
 ARG VERSION

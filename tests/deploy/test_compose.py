@@ -20,6 +20,12 @@ def services() -> dict[str, Any]:
     return found
 
 
+def test_uploads_cannot_fill_the_disk_of_the_metrics(services: dict[str, Any]) -> None:
+    service = services["service"]
+    disks = {disk.partition(":")[0] for disk in service["tmpfs"]}
+    assert disks == {"/tmp", service["environment"]["BENTOML_HOME"]}
+
+
 def test_one_command_needs_no_settings_and_opens_nothing_to_others(services: dict[str, Any]) -> None:
     assert services["site"]["environment"]["SITE_PRODUCTION"] == ""
     for service in services.values():
