@@ -7,7 +7,7 @@ WMA, WebM, the audio track of a video and whatever else libsndfile declines go t
 import io
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -17,7 +17,9 @@ from numpy.typing import NDArray
 
 from features.container import read_container
 from features.deadline import NO_DEADLINE, Deadline
-from features.decoders import Channels, UnreadableAudio, open_channels
+from features.decoded import Channels, UnreadableAudio
+from features.ffmpeg import open_ffmpeg
+from features.libsndfile import open_libsndfile
 
 __all__ = [
     "MAX_AMPLITUDE",
@@ -87,8 +89,9 @@ def open_audio(source: Path | str | bytes, deadline: Deadline = NO_DEADLINE) -> 
             raise UnreadableAudio("The file is protected (DRM) and cannot be decoded. Use a copy without protection.")
         if container.complete is False:
             raise UnreadableAudio("The file is cut short: it ends before its header says. Use a whole copy of it.")
-        with open_channels(file, container, deadline) as channels:
-            yield _mono(channels)
+        with ExitStack() as opened:
+            channels = opened.enter_context(open_libsndfile(file, container, deadline))
+            yield _mono(channels or opened.enter_context(open_ffmpeg(file, container, deadline)))
 
 
 class _CheckedFile(io.FileIO):

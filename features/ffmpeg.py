@@ -1,26 +1,20 @@
-"""The decoders of audio files: libsndfile, and the FFmpeg inside PyAV."""
+"""Audio decoded by the FFmpeg inside PyAV."""
 
 import io
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import BinaryIO
 
 import av
 import numpy as np
-import soundfile
 from av.audio.frame import AudioFrame
 from av.container import InputContainer
 from numpy.typing import NDArray
 
 from features.container import MISSING_TOLERANCE, Container
 from features.deadline import Deadline
-
-# Samples of all channels in a block.
-_BLOCK_SAMPLES = 1 << 18
-# What libsndfile states where it does not know.
-_UNKNOWN_FRAMES = 1 << 62
+from features.decoded import BLOCK_SAMPLES, Channels, check_complete, damaged, not_audio
 
 # FFmpeg can also read playlists and raw formats: the first open other files, the second take any bytes for sound.
 _DEMUXERS = "aac,ac3,aiff,amr,ape,asf,au,avi,caf,dsf,eac3,flac,flv,matroska,mov,mp3,mpeg,mpegts,ogg,tta,w64,wav,wv"
@@ -30,92 +24,19 @@ _DEMUXERS_WITH_LENGTH = ("ape", "asf", "dsf", "flac", "mov", "ogg", "tta", "w64"
 _DEMUXERS_THAT_TELL = ("ape", "tta", "wv")
 
 
-class UnreadableAudio(ValueError):
-    """The input is not sound that can be classified; the message says what is wrong and what to do."""
-
-
-@dataclass(frozen=True)
-class Channels:
-    """An open audio file, decoded as it is read.
-
-    `blocks` yields float32 arrays of shape (channels, samples) and can be gone through once; it raises UnreadableAudio
-    where the file turns out to be damaged or cut short. `complete` is as in `Container`.
-    """
-
-    sample_rate_hz: int
-    channels: int
-    complete: bool | None
-    blocks: Iterator[NDArray[np.float32]]
-
-
 @contextmanager
-def open_channels(file: BinaryIO, container: Container, deadline: Deadline) -> Iterator[Channels]:
-    """Open a file by the decoder that reads all of it; raise UnreadableAudio if none does.
+def open_ffmpeg(file: BinaryIO, container: Container, deadline: Deadline) -> Iterator[Channels]:
+    """Open a file by FFmpeg, all parts of it.
 
-    The blocks raise OutOfTime once the deadline has passed.
+    Raises UnreadableAudio if it has no audio that FFmpeg can decode; the blocks raise OutOfTime once the deadline has
+    passed.
     """
-    reader = _libsndfile_reader(file) if container.libsndfile else None
-    if reader is not None and _is_sure(reader, container):
-        with reader:
-            yield _from_libsndfile(reader, file, container, deadline)
-    else:
-        parts: list[BinaryIO | _Ranges] = [_Ranges(file, ranges) for ranges in container.parts] or [file]
-        with _ffmpeg_container(parts[0], mpeg=container.mpeg) as opened:
-            yield _from_ffmpeg(opened, parts[1:], container, deadline)
+    parts: list[BinaryIO | _Ranges] = [_Ranges(file, ranges) for ranges in container.parts] or [file]
+    with _ffmpeg_container(parts[0], mpeg=container.mpeg) as opened:
+        yield _from_ffmpeg(opened, parts[1:], container, deadline)
 
 
-def _is_sure(reader: "_Reader", container: Container) -> bool:
-    """Return whether libsndfile knows how long a file is: not if nothing is stated, nor of an MP3 inside a WAV."""
-    return 0 < reader.frames < _UNKNOWN_FRAMES and (container.mpeg or not reader.subtype.startswith("MPEG"))
-
-
-class _Reader(soundfile.SoundFile):  # type: ignore[misc]
-    """A file read from its beginning to its end.
-
-    After each block, SoundFile seeks to where the file already is, if it can. An MP3 is then decoded a little
-    differently there, because the frames after it build on those before.
-    """
-
-    def seekable(self) -> bool:
-        return False
-
-
-def _libsndfile_reader(file: BinaryIO) -> _Reader | None:
-    """Return the file opened by libsndfile, or None if libsndfile does not know its format."""
-    file.seek(0)
-    try:
-        # Given a descriptor, libsndfile reads without calling back into Python, and so without its lock.
-        return _Reader(file if isinstance(file, io.BytesIO) else file.fileno(), closefd=False)
-    except soundfile.LibsndfileError:
-        return None
-
-
-def _from_libsndfile(reader: _Reader, file: BinaryIO, container: Container, deadline: Deadline) -> Channels:
-    def blocks() -> Iterator[NDArray[np.float32]]:
-        decoded = 0
-        buffer = np.empty((max(1, _BLOCK_SAMPLES // reader.channels), reader.channels), np.float32)
-        try:
-            # Beyond the frames stated, anything at all behind a FLAC is an error to libsndfile.
-            while len(block := reader.read(out=buffer[: reader.frames - decoded])):
-                deadline.check()
-                decoded += len(block)
-                yield block.T
-        except soundfile.LibsndfileError as error:
-            raise _damaged(decoded / reader.samplerate) from error
-        _check_complete(decoded, reader.frames, reader.samplerate)
-        if reader.format == "FLAC" and _is_left(file):
-            yield from _after(file, decoded, deadline)
-
-    return Channels(reader.samplerate, reader.channels, container.complete, blocks())
-
-
-def _is_left(file: BinaryIO) -> bool:
-    """Return whether libsndfile has left more of the file unread than may be missing."""
-    position = file.tell()
-    return file.seek(0, os.SEEK_END) - position > MISSING_TOLERANCE * position
-
-
-def _after(file: BinaryIO, samples: int, deadline: Deadline) -> Iterator[NDArray[np.float32]]:
+def blocks_after(file: BinaryIO, samples: int, deadline: Deadline) -> Iterator[NDArray[np.float32]]:
     """Yield the blocks behind the first samples of a file that holds more than it states; none if it is no sound."""
     with _ffmpeg_container(file) as opened:
         stream, skipped = _audio_stream(opened), 0
@@ -171,10 +92,10 @@ def _ffmpeg_container(file: "BinaryIO | _Ranges", *, mpeg: bool = False) -> Iter
     try:
         opened = av.open(file, "r", "mp3" if mpeg else None, options=options)
     except (av.FFmpegError, ValueError) as error:
-        raise _not_audio() from error
+        raise not_audio() from error
     with opened:
         if not opened.streams.audio:
-            raise _not_audio()
+            raise not_audio()
         yield opened
 
 
@@ -188,7 +109,7 @@ def _audio_stream(opened: InputContainer) -> av.AudioStream:
         or not stream.sample_rate
         or not stream.channels
     ):
-        raise _not_audio()
+        raise not_audio()
     return stream
 
 
@@ -223,7 +144,7 @@ def _joined(frames: Iterator[NDArray[np.float32]]) -> Iterator[NDArray[np.float3
     for frame in frames:
         waiting.append(frame)
         samples += frame.size
-        if samples >= _BLOCK_SAMPLES:
+        if samples >= BLOCK_SAMPLES:
             yield np.concatenate(waiting, axis=1)
             waiting, samples = [], 0
     if waiting:
@@ -251,10 +172,10 @@ def _frames(
                 decoded += frame.samples
                 yield from convert(frame)
     except (av.FFmpegError, ValueError) as error:
-        raise _damaged(decoded / stream.sample_rate) from error
+        raise damaged(decoded / stream.sample_rate) from error
     if failed > 1 + MISSING_TOLERANCE * packets:
-        raise _damaged(decoded / stream.sample_rate)
-    _check_complete(decoded, _stated_samples(opened, stream), stream.sample_rate)
+        raise damaged(decoded / stream.sample_rate)
+    check_complete(decoded, _stated_samples(opened, stream), stream.sample_rate)
     yield from convert(None)
 
 
@@ -285,24 +206,3 @@ class _Converter:
     @staticmethod
     def _resampled(resampler: av.AudioResampler, frame: AudioFrame | None) -> Iterator[NDArray[np.float32]]:
         return (np.asarray(part.to_ndarray(), np.float32) for part in resampler.resample(frame))
-
-
-def _check_complete(decoded: int, stated: int, rate: int) -> None:
-    if decoded < (1 - MISSING_TOLERANCE) * stated:
-        raise UnreadableAudio(
-            f"The file is damaged or cut short: it states {stated / rate:.1f} seconds of sound and has "
-            f"{decoded / rate:.1f}. Use a whole copy of it."
-        )
-
-
-def _damaged(seconds: float) -> UnreadableAudio:
-    return UnreadableAudio(
-        f"The file is damaged or cut short: {seconds:.1f} seconds of sound can be decoded. Use a whole copy of it."
-    )
-
-
-def _not_audio() -> UnreadableAudio:
-    return UnreadableAudio(
-        "The file is cut short, or not audio in a format that can be read. "
-        "Use a whole WAV, AIFF, FLAC, MP3, Ogg, Opus, M4A, WMA or WebM file."
-    )

@@ -1,0 +1,54 @@
+"""An audio file while it is decoded, and what is raised where it cannot be."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features.container import MISSING_TOLERANCE
+
+# Samples of all channels in a block.
+BLOCK_SAMPLES = 1 << 18
+
+
+class UnreadableAudio(ValueError):
+    """The input is not sound that can be classified; the message says what is wrong and what to do."""
+
+
+@dataclass(frozen=True)
+class Channels:
+    """An open audio file, decoded as it is read.
+
+    `blocks` yields float32 arrays of shape (channels, samples) and can be gone through once; it raises UnreadableAudio
+    where the file turns out to be damaged or cut short. `complete` is as in `Container`.
+    """
+
+    sample_rate_hz: int
+    channels: int
+    complete: bool | None
+    blocks: Iterator[NDArray[np.float32]]
+
+
+def check_complete(decoded: int, stated: int, rate: int) -> None:
+    """Raise UnreadableAudio if fewer samples were decoded than a header states, and than is tolerated."""
+    if decoded < (1 - MISSING_TOLERANCE) * stated:
+        raise UnreadableAudio(
+            f"The file is damaged or cut short: it states {stated / rate:.1f} seconds of sound and has "
+            f"{decoded / rate:.1f}. Use a whole copy of it."
+        )
+
+
+def damaged(seconds: float) -> UnreadableAudio:
+    """Return the error for a file that cannot be decoded behind so many seconds."""
+    return UnreadableAudio(
+        f"The file is damaged or cut short: {seconds:.1f} seconds of sound can be decoded. Use a whole copy of it."
+    )
+
+
+def not_audio() -> UnreadableAudio:
+    """Return the error for a file that no decoder knows."""
+    return UnreadableAudio(
+        "The file is cut short, or not audio in a format that can be read. "
+        "Use a whole WAV, AIFF, FLAC, MP3, Ogg, Opus, M4A, WMA or WebM file."
+    )
