@@ -29,7 +29,7 @@ from inference.card import ModelCard
 from inference.prediction import Prediction
 from serving import openapi
 from serving.admission import Admission, Turns
-from serving.bentoml_adapter import answer_half_closed_connections, remove_timeout
+from serving.bentoml_adapter import answer_half_closed_connections, end_with_supervisor, remove_timeout
 from serving.disconnect import Disconnect
 from serving.errors import CLIENT_GONE, JsonErrors, Refusal
 from serving.form import BatchForm, ClassifyForm, HopMessage, SongForm, song_bytes
@@ -80,6 +80,7 @@ class MelFeatures:
         from serving.analyser import answer_question
 
         write_json_lines()
+        end_with_supervisor()
         self._answer = answer_question
         self._turns = Turns()
 
@@ -160,6 +161,7 @@ class GenreService:
         from serving.analyser import Analyser
 
         write_json_lines()
+        end_with_supervisor()
         self.metrics = Metrics()
         self.turns = Turns()
         self.analyser = Analyser(SETTINGS.models, self._ask if SETTINGS.mel_features else None)

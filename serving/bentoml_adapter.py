@@ -3,10 +3,15 @@
 `serving/supervisor.py` has the same for the process that starts them.
 """
 
+import ctypes
+import signal
 import sys
 
 from bentoml._internal.server.http import traffic
 from starlette.types import ASGIApp, Receive, Scope, Send
+
+# From Linux's prctl.h.
+_PR_SET_PDEATHSIG = 1
 
 
 class NoTimeout:
@@ -38,3 +43,12 @@ def answer_half_closed_connections() -> None:
         from uvicorn.config import HTTP_PROTOCOLS
 
         HTTP_PROTOCOLS["auto"] = "serving.connection:Connection"
+
+
+def end_with_supervisor() -> None:
+    """Let this process end as after SIGTERM when the one that started it has been killed; only Linux can.
+
+    It would else go on, with nobody to start it again, and keep the port from a service that is started in its place.
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)

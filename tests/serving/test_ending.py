@@ -2,9 +2,11 @@
 
 import signal
 import socket
+import sys
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 import yaml
 
@@ -46,6 +48,16 @@ def test_an_upload_that_goes_on_is_finished(tmp_path: Path) -> None:
             upload.sendall(form[1000:])
             assert upload.makefile("rb").readline() == b"HTTP/1.1 200 OK\r\n"
         assert server.process.wait(30) == 0
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process that its parent was killed")
+def test_no_process_outlives_a_killed_supervisor(tmp_path: Path) -> None:
+    with serve("service:GenreService", ROOT, tmp_path / "log", GENRE_LOAD="default") as server:
+        others = psutil.Process(server.process.pid).children(recursive=True)
+        server.process.kill()
+        _, alive = psutil.wait_procs(others, timeout=30)
+    assert others
+    assert not alive
 
 
 # By default, a request may take 60 seconds to be received, to wait and to be worked on; after that and three seconds
