@@ -16,7 +16,7 @@ from typing import Annotated, Any, TypeVar, cast
 
 import bentoml
 from _bentoml_sdk.io_models import IORootModel
-from bentoml import Bento, Service
+from bentoml import Service
 from bentoml.validators import ContentType
 from starlette.applications import Starlette
 from starlette.datastructures import UploadFile
@@ -29,7 +29,16 @@ from inference.card import ModelCard
 from inference.prediction import Prediction
 from serving import openapi
 from serving.admission import Admission, Turns
-from serving.bentoml_adapter import answer_half_closed_connections, end_with_supervisor, remove_timeout
+from serving.bentoml_adapter import (
+    KEEP_MEMORY,
+    NO_ACCESS_LOG,
+    NO_PROBE,
+    ONE_SESSION,
+    AnyShape,
+    answer_half_closed_connections,
+    end_with_supervisor,
+    remove_timeout,
+)
 from serving.disconnect import Disconnect
 from serving.errors import CLIENT_GONE, JsonErrors, Refusal
 from serving.form import BatchForm, ClassifyForm, HopMessage, SongForm, song_bytes
@@ -41,34 +50,10 @@ from serving.settings import SETTINGS
 
 Audio = TypeVar("Audio")
 
-# BentoML closes a dependency's session, and with it the calls under way, after so many requests or seconds: never.
-ONE_SESSION = {"max_requests": 10**9, "max_age": 1e9}
-
-# serving.logs has what replaces BentoML's own log of requests.
-NO_ACCESS_LOG = {"access": {"enabled": False}}
-# serving.readiness has what replaces BentoML's own, which answers 500 if MelFeatures cannot be reached.
-NO_PROBE = {"enabled": False}
 remove_timeout()
 answer_half_closed_connections()
 # What is left of it is how long GenreService waits for MelFeatures: longer than limits of our own.
 TRAFFIC = {"timeout": 3 * SETTINGS.seconds}
-
-# A song's arrays are megabytes: without these, glibc gives them back to the kernel after each and asks for them again,
-# which costs a seventh of all time.
-KEEP_MEMORY = [
-    {"name": "MALLOC_TRIM_THRESHOLD_", "value": "64000000"},
-    {"name": "MALLOC_MMAP_THRESHOLD_", "value": "32000000"},
-]
-
-
-class AnyShape(Service[Any]):
-    """A service whose Bento serves it in every shape."""
-
-    def on_load_bento(self, bento: Bento) -> None:
-        """Take the name and version of the Bento."""
-        # BentoML's own fails where a dependency is not among those of the shape in which the Bento was built.
-        for service in self.all_services().values():
-            service.bento = bento
 
 
 @bentoml.service(runner_connection=ONE_SESSION, traffic=TRAFFIC, logging=NO_ACCESS_LOG, envs=KEEP_MEMORY)
