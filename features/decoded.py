@@ -10,6 +10,8 @@ from features.container import MISSING_TOLERANCE
 
 # Samples of all channels in a block.
 BLOCK_SAMPLES = 1 << 18
+# A header may count the samples with which an encoder fills its first and last frame, two of 2,048 at most.
+_PADDING_SECONDS = 0.1
 
 
 class UnreadableAudio(ValueError):
@@ -32,10 +34,10 @@ class Channels:
 
 def check_complete(decoded: int, stated: int, rate: int) -> None:
     """Raise UnreadableAudio if fewer samples were decoded than a header states, and than is tolerated."""
-    if decoded < (1 - MISSING_TOLERANCE) * stated:
+    if decoded < (1 - MISSING_TOLERANCE) * stated - _PADDING_SECONDS * rate:
         raise UnreadableAudio(
-            f"The file is damaged or cut short: it states {stated / rate:.1f} seconds of sound and has "
-            f"{decoded / rate:.1f}. Use a whole copy of it."
+            f"The file is damaged or cut short: it states {stated / rate:.2f} seconds of sound and has "
+            f"{decoded / rate:.2f}. Use a whole copy of it."
         )
 
 

@@ -44,7 +44,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 def test_a_song_that_is_too_long_is_refused(suffix: str, server: Server) -> None:
     response = classify(server, song(150, suffix, 22_050, channels=1))
     assert response.status_code == 413
-    assert response.json() == {"error": "The song is longer than 2 minutes. Send a part of it."}
+    assert response.json() == {"error": "The song is longer than 2 minutes. Use a part of it."}
     assert classify(server, song(115, suffix, 22_050, channels=1)).status_code == 200
 
 

@@ -237,7 +237,7 @@ def test_a_file_that_holds_no_keras_model_is_refused(name: str, message: str, ca
     ("parts", "message"),
     [
         ({"genres": None}, "not a model card"),
-        ({"genre": ["rock"]}, "'genre'"),
+        ({"genre": ["rock"]}, "genre is unknown"),
         ({"mel": {"n_mels": 0}}, "Sizes must be positive"),
         ({"name": "../mine"}, "must be one that a folder can have"),
     ],
