@@ -160,7 +160,7 @@ def _frames(
     """
     packets = failed = decoded = 0
     try:
-        for packet in opened.demux(stream):
+        for packet in _packets(opened, stream):
             deadline.check()
             packets += 1
             try:
@@ -177,6 +177,19 @@ def _frames(
         raise damaged(decoded / stream.sample_rate)
     check_complete(decoded, _stated_samples(opened, stream), stream.sample_rate)
     yield from convert(None)
+
+
+def _packets(opened: InputContainer, stream: av.AudioStream) -> "Iterator[av.Packet[av.AudioStream]]":
+    """Yield the packets of a stream.
+
+    Other streams may begin anywhere in a transport stream. PyAV does not know them, and stops at each of their packets.
+    """
+    while True:
+        try:
+            yield from opened.demux(stream)
+        except IndexError:
+            continue
+        return
 
 
 class _Converter:

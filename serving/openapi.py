@@ -116,10 +116,18 @@ def document(bentoml_document: Mapping[str, Any]) -> dict[str, Any]:
                     | fault,
                 }
             },
+            "/docs.json": _get("The OpenAPI document", "application/json", {"type": "object"}, classify["tags"], fault),
+            "/": _get("A page with a form to try it on", "text/html", {"type": "string"}, classify["tags"], fault),
         },
         # BentoML's own are of nothing that is left here.
         "components": {"schemas": definitions | {"Error": _ERROR}},
     }
+
+
+def _get(summary: str, media_type: str, schema: Part, tags: list[str], fault: Part) -> Part:
+    """Return what there is of a path that only GET knows."""
+    answer = {"description": summary, "content": {media_type: {"schema": schema}}}
+    return {"get": {"summary": summary, "tags": tags, "responses": {"200": answer} | fault}}
 
 
 def _with_form(post: Part) -> Part:

@@ -147,6 +147,23 @@ def test_the_default_audio_of_a_video_is_heard() -> None:
         assert sound.sample_rate_hz == 16_000
 
 
+def test_a_stream_that_begins_later_does_not_end_the_song() -> None:
+    parts = []
+    for pid in ("256", "512"):
+        buffer = io.BytesIO()
+        with av.open(
+            buffer, "w", format="mpegts", options={"mpegts_start_pid": pid, "mpegts_pmt_start_pid": f"4{pid}"}
+        ) as output:
+            stream = output.add_stream("mp2", rate=48_000, layout="mono")
+            assert isinstance(stream, av.AudioStream)
+            samples = np.ascontiguousarray(music(SECONDS, 48_000, 1).T * 32_767).astype(np.int16)
+            frame = av.AudioFrame.from_ndarray(samples, format="s16", layout="mono")
+            frame.sample_rate = 48_000
+            output.mux([*stream.encode(frame), *stream.encode()])
+        parts.append(buffer.getvalue())
+    assert heard(b"".join(parts))[0] == pytest.approx(SECONDS, rel=0.02)
+
+
 def test_a_protected_file_is_called_protected() -> None:
     content = song(SECONDS, "m4a")
     assert content.count(b"mp4a") == 1
