@@ -13,6 +13,8 @@ from features.ogg import read_pages
 MISSING_TOLERANCE = 0.02
 
 _HEADER_BYTES = 192
+# No file has as many: one of three hours in fragments of a second has 20,000.
+_MAX_CHUNKS = 100_000
 # 32-bit sizes that programs write to a pipe, where they cannot know the size: at and just above 0x7F000000,
 # 0x7FFFF000, 0x80000000, and all ones.
 _UNKNOWN_SIZES = (range(0x7F00_0000, 0x7F00_1000), range(0x7FFF_0000, 0x8000_1000), range(0xFFFF_F000, 0x1_0000_0000))
@@ -118,7 +120,9 @@ def _avi(file: BinaryIO, start: int) -> Container:
 def _wave64(file: BinaryIO, start: int) -> Container:
     """Read Wave64, whose chunks have names of 16 bytes and sizes of 64 bits that count their own header."""
     position, size = start + 40, _size(file)
-    while position < size:
+    for _ in range(_MAX_CHUNKS):
+        if position >= size:
+            break
         file.seek(position)
         header = file.read(24)
         length = int.from_bytes(header[16:], "little")
@@ -176,7 +180,9 @@ def _flv(file: BinaryIO, start: int) -> Container:
 def _matroska(file: BinaryIO, start: int) -> Container:
     """Read the Segment, which states its size unless all bits of it are ones (RFC 8794, section 6.2)."""
     position, size = start, _size(file)
-    while position < size:
+    for _ in range(_MAX_CHUNKS):
+        if position >= size:
+            break
         file.seek(position)
         header = file.read(12)
         first = header[0]
@@ -200,7 +206,9 @@ def _mp4(file: BinaryIO, start: int) -> Container:
     Nothing states how many fragments there are, but for the box that may come after the last.
     """
     position, size, kinds, protected = start, _size(file), set(), False
-    while position + 8 <= size:
+    for _ in range(_MAX_CHUNKS):
+        if position + 8 > size:
+            break
         file.seek(position)
         length, kind, large = struct.unpack(">I4sQ", file.read(16).ljust(16, b"\0"))
         if length == 1:
@@ -233,7 +241,9 @@ def _without_length(file: BinaryIO, start: int) -> Container:  # noqa: ARG001 - 
 def _chunks(file: BinaryIO, start: int, layout: str, align: int = 2) -> Iterator[tuple[bytes, int, int]]:
     """Yield the name, the place of the content and the stated size of each chunk from `start`."""
     position, end, length = start, _size(file), struct.calcsize(layout)
-    while position + length <= end:
+    for _ in range(_MAX_CHUNKS):
+        if position + length > end:
+            break
         file.seek(position)
         kind, size = struct.unpack(layout, file.read(length))
         position += length

@@ -3,7 +3,7 @@
 import io
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import BinaryIO
 
 import av
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from features.container import MISSING_TOLERANCE, Container
 from features.deadline import Deadline
-from features.decoded import BLOCK_SAMPLES, Channels, check_complete, damaged, not_audio
+from features.decoded import BLOCK_SAMPLES, Channels, UnreadableAudio, check_complete, damaged, not_audio
 
 # FFmpeg can also read playlists and raw formats: the first open other files, the second take any bytes for sound.
 _DEMUXERS = "aac,ac3,aiff,amr,ape,asf,au,avi,caf,dsf,eac3,flac,flv,matroska,mov,mp3,mpeg,mpegts,ogg,tta,w64,wav,wv"
@@ -40,11 +40,13 @@ def blocks_after(file: BinaryIO, samples: int, deadline: Deadline) -> Iterator[N
     """Yield the blocks behind the first samples of a file that holds more than it states; none if it is no sound."""
     with _ffmpeg_container(file) as opened:
         stream, skipped = _audio_stream(opened), 0
-        for block in _joined(_frames(opened, stream, _Converter(stream), deadline)):
-            rest = block[:, max(0, samples - skipped) :]
-            skipped += block.shape[1]
-            if rest.shape[1]:
-                yield rest
+        # All that is stated has been heard: what cannot be decoded behind it is no part of the song.
+        with suppress(UnreadableAudio):
+            for block in _joined(_frames(opened, stream, _Converter(stream), deadline)):
+                rest = block[:, max(0, samples - skipped) :]
+                skipped += block.shape[1]
+                if rest.shape[1]:
+                    yield rest
 
 
 class _Ranges(io.RawIOBase):

@@ -3,13 +3,13 @@
 import io
 import struct
 from fractions import Fraction
-from pathlib import Path
 
 import av
 import numpy as np
 import pytest
 
 from features.audio import UnreadableAudio, open_audio
+from features.container import read_container
 from tests.sounds import encode, music, put, song
 
 SECONDS = 5
@@ -171,10 +171,24 @@ def test_a_protected_file_is_called_protected() -> None:
         heard(content.replace(b"mp4a", b"drms"))
 
 
-def test_a_hostile_mp3_takes_no_longer_than_others(tmp_path: Path) -> None:
-    """Places where a frame may begin are tried; a file of nothing but such places is not tried for ever."""
-    frames = MP3[: MP3.index(MP3[:2], 2)]
-    path = tmp_path / "hostile.mp3"
-    path.write_bytes(BARE_MP3[:100_000] + (frames[:4] + b"\xff\xfb\x90") * 1_000_000)
-    with open_audio(path) as sound:
-        assert sound.complete is None
+HOSTILE = {
+    "MP3 of places where a frame may begin": BARE_MP3[:100_000] + (MP3[:4] + b"\xff\xfb\x90") * 1_000_000,
+    "WAV of empty chunks": WAV[:36] + bytes(20_000_000),
+    "Matroska of empty elements": b"\x1a\x45\xdf\xa3\x80" + b"\xec\x80" * 5_000_000,
+    "MP4 of empty boxes": song(SECONDS, "m4a")[:32] + b"\0\0\0\x08free" * 2_000_000,
+}
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("kind", HOSTILE)
+def test_a_hostile_file_is_looked_through_in_bounded_time(kind: str) -> None:
+    reads = 0
+
+    class Counted(io.BytesIO):
+        def read(self, size: int | None = -1, /) -> bytes:
+            nonlocal reads
+            reads += 1
+            return super().read(size)
+
+    read_container(Counted(HOSTILE[kind]))
+    assert reads < 500_000
