@@ -24,10 +24,11 @@ NO_ACCESS_LOG = {"access": {"enabled": False}}
 NO_PROBE = {"enabled": False}
 
 # A song's arrays are megabytes: without these, glibc gives them back to the kernel after each and asks for them again,
-# which costs a seventh of all time.
+# which costs a seventh of all time. Larger ones are whole uploads: kept, they would leave holes that add up to half a
+# gigabyte.
 KEEP_MEMORY = [
     {"name": "MALLOC_TRIM_THRESHOLD_", "value": "64000000"},
-    {"name": "MALLOC_MMAP_THRESHOLD_", "value": "32000000"},
+    {"name": "MALLOC_MMAP_THRESHOLD_", "value": "8000000"},
 ]
 
 
