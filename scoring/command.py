@@ -14,8 +14,10 @@ from inference.card import ModelCard
 from scoring import table
 from scoring.arguments import UNDO, read
 from scoring.journal import BadJournal, Journal, JournalInUse
-from scoring.playlists import write_playlists
+from scoring.outputs import ForeignFile, Outputs
+from scoring.playlists import playlist_paths, write_playlists
 from scoring.progress import Progress
+from scoring.replacement import clear_leftovers
 from scoring.report import write_report
 from scoring.row import BucketError, Row, SongFile, in_bucket, readable
 from scoring.scorer import settings_hash
@@ -36,7 +38,16 @@ from scoring.undo import BadUndoJournal, UndoJournal, undo
 from scoring.workers import DeadWorker, Workers
 
 ALL_SCORED, SOME_FAILED, WRONG_USAGE, STOPPED = 0, 1, 2, 130
-_USAGE_ERRORS = (BadBundle, BadJournal, BadNames, BadSource, BadUndoJournal, JournalInUse, table.BadTable)
+_USAGE_ERRORS = (
+    BadBundle,
+    BadJournal,
+    BadNames,
+    BadSource,
+    BadUndoJournal,
+    ForeignFile,
+    JournalInUse,
+    table.BadTable,
+)
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -77,15 +88,37 @@ def _score(asked: argparse.Namespace) -> int:
     settings = TagSettings(names, asked.least_confidence, asked.overwrite, asked.keep_time)
     with Journal(asked.journal or _beside(asked.out, ".journal"), settings_hash(card)) as journal:
         _say("Listing the files.")
+        _check_outputs(journal.outputs, asked, card)
         total = journal.list_anew(list_files(asked.sources, by_content=asked.by_content))
         if asked.force:
             journal.forget()
         journal.forget_passing_errors()
         _work(journal, total, asked, bundle)
-        table.write(journal.rows(), asked.out, card.genres)
+        table.write(journal.rows(), asked.out, card.genres, journal.outputs, force=asked.force)
         if asked.write_tags:
             _write_tags(journal, asked, settings)
         return _finish(journal, asked, card)
+
+
+def _check_outputs(outputs: Outputs, asked: argparse.Namespace, card: ModelCard) -> None:
+    """Raise ForeignFile or BadTable for a file that cannot be written, or that would replace one of somebody else's."""
+    written = [asked.out] if not asked.out.endswith("/") and not in_bucket(asked.out) else []
+    if asked.report:
+        written.append(str(asked.report))
+        if not asked.report.parent.is_dir():
+            raise table.BadTable(f"There is no folder {asked.report.parent}. Make it, or choose another --report.")
+    sources = [Path(source) for source in asked.sources if Path(source).is_file()]
+    for path in map(Path, written):
+        if path.exists() and any(path.samefile(source) for source in sources):
+            raise ForeignFile(f"{path} is one of the sources. Choose another place for what is written.")
+    table.check_free(asked.out, outputs, force=asked.force)
+    others = [asked.report] if asked.report else []
+    if asked.playlists:
+        if asked.playlists.exists() and not asked.playlists.is_dir():
+            raise table.BadTable(f"{asked.playlists} is no folder. Choose another --playlists.")
+        others += playlist_paths(asked.playlists, card.genres).values()
+    for path in others:
+        outputs.check(str(path), force=asked.force)
 
 
 def _work(journal: Journal, total: int, asked: argparse.Namespace, bundle: Bundle) -> None:
@@ -117,10 +150,15 @@ def _write_tags(journal: Journal, asked: argparse.Namespace, settings: TagSettin
     """Write the genres into the files, or list what would be written, and say what became of how many."""
     undo_journal = asked.undo_journal or _beside(asked.out, ".tags")
     outcomes: Counter[str] = Counter()
+    cleared: set[Path] = set()
     for row in journal.rows():
         if row.confidence is None or in_bucket(row.path):
             outcomes["without an answer" if row.confidence is None else "in a bucket"] += 1
             continue
+        folder = Path(row.path).parent
+        if folder not in cleared and not asked.dry_run:
+            cleared.add(folder)
+            outcomes["left by a killed run, removed"] += clear_leftovers(folder)
         change = plan(Path(row.path), row.genre, row.confidence, settings)
         if isinstance(change, Change) and not asked.dry_run:
             change = write(change, UndoJournal(undo_journal), keep_time=settings.keep_time)
@@ -136,15 +174,18 @@ def _write_tags(journal: Journal, asked: argparse.Namespace, settings: TagSettin
             if change.reason in (UNTAGGABLE, UNREADABLE, UNWRITABLE):
                 _say(f"{row.path!r}: {change.reason}. {change.detail}")
     for outcome, count in outcomes.most_common():
-        _say(f"  {outcome}: {count}")
+        if count:
+            _say(f"  {outcome}: {count}")
 
 
 def _finish(journal: Journal, asked: argparse.Namespace, card: ModelCard) -> int:
     summary = summarise(journal.rows())
     if asked.playlists:
-        write_playlists(journal.rows(), asked.playlists)
+        write_playlists(journal.rows(), playlist_paths(asked.playlists, card.genres), journal.outputs)
     if asked.report:
+        journal.outputs.begin(str(asked.report))
         write_report(summary, card, asked.report)
+        journal.outputs.end(str(asked.report))
     for line in summary.lines():
         _say(line)
     for row in summary.errors:

@@ -7,6 +7,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from scoring.outputs import Outputs
 from scoring.row import Row, SongFile
 from scoring.scorer import FINAL_ERRORS
 
@@ -39,8 +40,9 @@ class Journal:
     """The files of a run, and the row of each that has been scored: on disk as soon as `keep` returns.
 
     Rows are kept by path. They count for a file as it was (`SongFile.version`) and for `settings`, the hash of what
-    else they depend on. Whatever the number of files, memory holds some thousand. Only one process may have a journal
-    open: raises JournalInUse for the second, and BadJournal if the file is something else.
+    else they depend on. `outputs` are the files that runs have written. Whatever the number of files, memory holds some
+    thousand. Only one process may have a journal open: raises JournalInUse for the second, and BadJournal if the file
+    is something else.
     """
 
     def __init__(self, path: Path, settings: str) -> None:
@@ -53,10 +55,14 @@ class Journal:
             self._database.execute("PRAGMA synchronous = NORMAL")
             self._database.execute("BEGIN EXCLUSIVE")
             (version,) = self._database.execute("PRAGMA user_version").fetchone()
+            if version == 0 and self._number("SELECT count(*) FROM sqlite_master"):
+                raise sqlite3.DatabaseError("It is another program's database.")
             if version == 0:
                 for statement in filter(str.strip, _TABLES.split(";")):
                     self._database.execute(statement)
                 self._database.execute(f"PRAGMA user_version = {_VERSION}")
+            if version in (0, _VERSION):
+                self.outputs = Outputs(self._database, is_new=version == 0)
             self._database.execute("COMMIT")
         except sqlite3.OperationalError as error:
             self._database.close()

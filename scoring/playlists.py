@@ -1,21 +1,33 @@
 """A playlist of each genre: M3U8, which players of every kind read."""
 
 import os
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path, PurePath
 from typing import TextIO
 
+from scoring.outputs import Outputs
 from scoring.row import Row
 
 
-def write_playlists(rows: Iterable[Row], folder: Path) -> dict[str, int]:
-    """Write `<genre>.m3u8` for every genre there is a song of, and return how many songs each holds.
+def playlist_paths(folder: Path, genres: Sequence[str]) -> dict[str, Path]:
+    """Return the playlist of each genre: `<genre>.m3u8`, with - for what no file name may hold on some system."""
+    paths: dict[str, Path] = {}
+    for genre in genres:
+        name = re.sub(r'[\x00-\x1f"*/:<>?|\\]', "-", genre).strip(". ") or "-"
+        while folder / f"{name}.m3u8" in paths.values():
+            name += "-"
+        paths[genre] = folder / f"{name}.m3u8"
+    return paths
+
+
+def write_playlists(rows: Iterable[Row], paths: Mapping[str, Path], outputs: Outputs) -> dict[str, int]:
+    """Write the playlist of every genre there is a song of, and return how many songs each holds.
 
     The playlists of former runs are replaced, each in one step. A path that M3U8 cannot hold, one that is
     no UTF-8 or has a line break, is left out. Raises OSError if the folder cannot be written to.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     counts: dict[str, int] = {}
     lists: dict[str, TextIO] = {}
     with ExitStack() as files:
@@ -23,7 +35,8 @@ def write_playlists(rows: Iterable[Row], folder: Path) -> dict[str, int]:
             if row.genre is None or not _fits(row.path):
                 continue
             if row.genre not in lists:
-                beside = _beside(folder, row.genre)
+                beside = _beside(paths[row.genre])
+                beside.parent.mkdir(parents=True, exist_ok=True)
                 files.callback(beside.unlink, missing_ok=True)
                 lists[row.genre] = files.enter_context(open(beside, "w", encoding="utf-8"))
                 lists[row.genre].write("#EXTM3U\n")
@@ -32,12 +45,14 @@ def write_playlists(rows: Iterable[Row], folder: Path) -> dict[str, int]:
             counts[row.genre] = counts.get(row.genre, 0) + 1
         for genre, file in lists.items():
             file.close()
-            _beside(folder, genre).replace(folder / f"{genre}.m3u8")
+            outputs.begin(str(paths[genre]))
+            _beside(paths[genre]).replace(paths[genre])
+            outputs.end(str(paths[genre]))
     return counts
 
 
-def _beside(folder: Path, genre: str) -> Path:
-    return folder / f".{genre}.{os.getpid()}.part"
+def _beside(path: Path) -> Path:
+    return path.with_name(f".{path.name}.{os.getpid()}.part")
 
 
 def _fits(path: str) -> bool:

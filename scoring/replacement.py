@@ -1,11 +1,14 @@
 """A file replaced in one step: whenever the process is killed, the file is the old one or the new one, whole."""
 
+import fcntl
 import os
 import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+
+_SUFFIX = ".genre-score.part"
 
 
 @contextmanager
@@ -14,12 +17,14 @@ def replacement(path: Path, content: bytes, mtime_ns: int | None = None) -> Iter
 
     It has the other's mode, access list, extended attributes and, as far as the process may give it away, owner; its
     time of modification is `mtime_ns`, or now. Its name is hidden, and it is gone at the end if it was not renamed; a
-    process that is killed may leave it. Raises OSError, with nothing left behind.
+    process that is killed may leave it, until `clear_leftovers`. Raises OSError, with nothing left behind.
     """
-    descriptor, name = tempfile.mkstemp(prefix=".", suffix=".part", dir=path.parent)
+    descriptor, name = tempfile.mkstemp(prefix=".", suffix=_SUFFIX, dir=path.parent)
     beside = Path(name)
-    try:
-        with open(descriptor, "wb") as file:
+    # Open until the end: a lock goes with the process, however it ends.
+    with open(descriptor, "wb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        try:
             file.write(content)
             file.flush()
             former = path.stat()
@@ -32,6 +37,20 @@ def replacement(path: Path, content: bytes, mtime_ns: int | None = None) -> Iter
             else:
                 os.utime(beside, ns=(former.st_atime_ns, mtime_ns))
             os.fsync(file.fileno())
-        yield beside
-    finally:
-        beside.unlink(missing_ok=True)
+            yield beside
+        finally:
+            beside.unlink(missing_ok=True)
+
+
+def clear_leftovers(folder: Path) -> int:
+    """Remove what killed processes left in a folder beside the files that they replaced; return how many there were.
+
+    What a process is about to rename is locked, and stays; so does what this one may not remove.
+    """
+    removed = 0
+    for beside in folder.glob(f".*{_SUFFIX}"):
+        with suppress(OSError), open(beside, "rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            beside.unlink()
+            removed += 1
+    return removed

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from functools import cache
+from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,6 +39,27 @@ def look(address: str) -> SongFile:
     except (BotoCoreError, ClientError) as error:
         raise _error(address, error) from error
     return SongFile(address, head["ContentLength"], head["ETag"])
+
+
+def version(address: str) -> str | None:
+    """Return the ETag of an object, None if it is not there; raise BucketError if that cannot be told."""
+    bucket, key = _parts(address)
+    try:
+        return str(_client().head_object(Bucket=bucket, Key=key)["ETag"])
+    except ClientError as error:
+        if error.response["ResponseMetadata"]["HTTPStatusCode"] == HTTPStatus.NOT_FOUND:
+            return None
+        raise _error(address, error) from error
+    except BotoCoreError as error:
+        raise _error(address, error) from error
+
+
+def check_bucket(address: str) -> None:
+    """Raise BucketError if the bucket of an address is not there or not ours to use."""
+    try:
+        _client().head_bucket(Bucket=_parts(address)[0])
+    except (BotoCoreError, ClientError) as error:
+        raise _error(address, error) from error
 
 
 def download(address: str, path: Path) -> None:

@@ -38,15 +38,24 @@ def list_files(sources: Sequence[str], *, by_content: bool = False) -> Iterator[
         if in_bucket(source):
             yield from _in_bucket(source)
         elif source.lower().endswith(_LISTS) and Path(source).is_file():
-            for path in _in_list(Path(source)):
-                yield _named(path, by_content=by_content)
+            paths = _some(_in_list(Path(source)), f"There is no path in the list {source}.")
+            yield from (_named(path, by_content=by_content) for path in paths)
         elif Path(source).is_dir():
-            for path in _in_folder(_absolute(source), ()):
-                yield look(path, by_content=by_content)
+            paths = _some(_in_folder(_absolute(source), ()), f"There is no song in {source}. Is its disk there?")
+            yield from (look(path, by_content=by_content) for path in paths)
         elif not os.path.lexists(source):
             raise BadSource(f"There is no {source}. Name a file, a folder, a list of paths or s3://bucket/prefix.")
         else:
             yield look(_absolute(source), by_content=by_content)
+
+
+def _some(paths: Iterator[str], problem: str) -> Iterator[str]:
+    """Yield paths; raise BadSource if there is none: an empty table would replace a full one."""
+    first = next(paths, None)
+    if first is None:
+        raise BadSource(f"{problem} Nothing is changed.")
+    yield first
+    yield from paths
 
 
 def look(path: str, *, by_content: bool) -> SongFile:

@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet
 
 from scoring import s3
+from scoring.outputs import ForeignFile, Outputs
 from scoring.row import BucketError, Row, in_bucket, readable
 
 # Rows of a file of Parquet that are held in memory at a time, and rows of one part where the table is in parts.
@@ -32,42 +33,66 @@ class BadTable(ValueError):
 
 
 def check(out: str) -> None:
-    """Raise BadTable for a name of a table that says no format, or a folder that is not there."""
+    """Raise BadTable for a name of a table that says no format, or a folder or bucket that is not there."""
     if not out.endswith("/") and PurePosixPath(out).suffix not in _WRITERS:
         raise BadTable(f"--out must end with {', '.join(_WRITERS)}, or with / for Parquet in parts, not {out!r}.")
     if not in_bucket(out) and not Path(out).parent.is_dir():
         raise BadTable(f"There is no folder {Path(out).parent}. Make it, or choose another --out.")
+    if in_bucket(out):
+        try:
+            s3.check_bucket(out)
+        except BucketError as error:
+            raise BadTable(f"The bucket of --out cannot be used: {error}") from error
 
 
-def write(rows: Iterator[Row], out: str, genres: Sequence[str]) -> None:
+def check_free(out: str, outputs: Outputs, *, force: bool = False) -> None:
+    """Raise ForeignFile if a table would replace a file that no run with this journal wrote.
+
+    A single file may be replaced by force; parts in a folder may not, as those that are too many are removed.
+    """
+    if not out.endswith("/"):
+        outputs.check(out, force=force)
+        return
+    for name in _parts_in(out):
+        if not outputs.is_ours(name):
+            raise ForeignFile(
+                f"{out} holds {name}, which this journal did not write, or which was changed since. Choose another "
+                "folder."
+            )
+
+
+def write(rows: Iterator[Row], out: str, genres: Sequence[str], outputs: Outputs, *, force: bool = False) -> None:
     """Write all rows as a table in place of a former one: whole, or not at all if it is interrupted.
 
     Where `out` ends with /, the table is of Parquet in parts of 100,000 rows, of which a former one's are removed last.
-    Raises BadTable if it cannot be written, and BucketError if it cannot be put into a bucket.
+    Raises ForeignFile as `check_free`, BadTable if it cannot be written, and BucketError if it cannot be put into a
+    bucket.
     """
+    check_free(out, outputs, force=force)
     try:
         if out.endswith("/"):
-            _write_parts(rows, out, genres)
+            _write_parts(rows, out, genres, outputs)
         else:
-            _write_one(rows, out, genres)
+            _write_recorded(rows, out, genres, outputs)
     except BucketError:
         raise
     except OSError as error:
         raise BadTable(f"{out} cannot be written: {error.strerror or error}.") from error
 
 
-def _write_parts(rows: Iterator[Row], out: str, genres: Sequence[str]) -> None:
+def _write_parts(rows: Iterator[Row], out: str, genres: Sequence[str], outputs: Outputs) -> None:
     if not in_bucket(out):
         Path(out).mkdir(exist_ok=True)
     former = set(_parts_in(out))
     number = 0
     while part := list(islice(rows, 1)):
         name = f"{out}part-{number:05}.parquet"
-        _write_one(_chained(part, islice(rows, _ROWS_A_PART - 1)), name, genres)
+        _write_recorded(_chained(part, islice(rows, _ROWS_A_PART - 1)), name, genres, outputs)
         former.discard(name)
         number += 1
     for name in former:
         s3.delete(name) if in_bucket(name) else Path(name).unlink()
+        outputs.end(name)
 
 
 def _chained(first: Sequence[Row], others: Iterator[Row]) -> Iterator[Row]:
@@ -76,10 +101,18 @@ def _chained(first: Sequence[Row], others: Iterator[Row]) -> Iterator[Row]:
 
 
 def _parts_in(out: str) -> Iterator[str]:
+    """Yield the files that a reader takes for parts of a table in a folder, whoever wrote them."""
     if in_bucket(out):
-        yield from (file.path for file in s3.list_objects(f"{out}part-"))
+        names = (file.path for file in s3.list_objects(f"{out}part-"))
+        yield from (name for name in names if name.endswith(".parquet") and "/" not in name.removeprefix(out))
     else:
         yield from (f"{out}{path.name}" for path in Path(out).glob("part-*.parquet"))
+
+
+def _write_recorded(rows: Iterator[Row], out: str, genres: Sequence[str], outputs: Outputs) -> None:
+    outputs.begin(out)
+    _write_one(rows, out, genres)
+    outputs.end(out)
 
 
 def _write_one(rows: Iterator[Row], out: str, genres: Sequence[str]) -> None:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from scoring.difference import apply, difference, pack, unpack
-from scoring.replacement import replacement
+from scoring.replacement import clear_leftovers, replacement
 
 # What became of a file.
 RESTORED, AS_IT_WAS = "restored", "already as it was"
@@ -114,8 +114,8 @@ def undo(journal: Path) -> list[Undone]:
     """Take back all changes of a journal, the newest first, and return what became of each.
 
     A file gets its former bytes and time of modification, if it still is as the change left it; a file that changed
-    since is left alone. Undoing again does no harm. Raises BadUndoJournal if it is no undo journal, and OSError if it
-    cannot be read.
+    since is left alone. What a killed run left beside these files is removed. Undoing again does no harm. Raises
+    BadUndoJournal if it is no undo journal, and OSError if it cannot be read.
     """
     with open(journal, "rb") as file:
         fcntl.flock(file, fcntl.LOCK_SH)
@@ -129,6 +129,8 @@ def undo(journal: Path) -> list[Undone]:
             except ValueError:
                 continue
             contents[entry.path].append(entry.before)
+        for folder in {Path(path).parent for path in contents}:
+            clear_leftovers(folder)
         undone = []
         for place in reversed(places[:-1]):
             file.seek(place)

@@ -55,13 +55,27 @@ def test_a_bucket_is_scored_as_its_songs_are_here(bucket: "S3Client", songs: Pat
 
 
 def test_a_table_in_parts_replaces_a_former_one(bucket: "S3Client", songs: Path, tmp_path: Path) -> None:
-    bucket.put_object(Bucket="music", Key="parts/part-00007.parquet", Body=b"of a longer table")
-    status, said = score(songs, "--out", "s3://music/parts/", "--journal", tmp_path / "journal")
-    assert status == 0, said
-    listed = bucket.list_objects_v2(Bucket="music", Prefix="parts/")["Contents"]
-    assert [found["Key"] for found in listed] == ["parts/part-00000.parquet"]
+    others = ["parts/part-of-me.mp3", "parts/part-1/part-00000.parquet"]
+    for key in others:
+        bucket.put_object(Bucket="music", Key=key, Body=b"another's")
+    arguments = (songs, "--out", "s3://music/parts/", "--journal", tmp_path / "journal")
+    for _ in range(2):
+        status, said = score(*arguments)
+        assert status == 0, said
+        listed = bucket.list_objects_v2(Bucket="music", Prefix="parts/")["Contents"]
+        assert {found["Key"] for found in listed} == {"parts/part-00000.parquet", *others}
     bucket.download_file("music", "parts/part-00000.parquet", str(tmp_path / "part.parquet"))
     assert pyarrow.parquet.read_table(tmp_path / "part.parquet").num_rows == 8
+
+
+def test_parts_of_another_table_are_left_alone(bucket: "S3Client", songs: Path, tmp_path: Path) -> None:
+    bucket.put_object(Bucket="music", Key="foreign/part-00000-1f2e.parquet", Body=b"of Spark")
+    arguments = (songs, "--out", "s3://music/foreign/", "--journal", tmp_path / "journal")
+    for force in ((), ("--force",)):
+        status, said = score(*arguments, *force)
+        assert (status, "part-00000-1f2e.parquet" in said) == (2, True)
+    listed = bucket.list_objects_v2(Bucket="music", Prefix="foreign/")["Contents"]
+    assert [(found["Key"], found["Size"]) for found in listed] == [("foreign/part-00000-1f2e.parquet", 8)]
 
 
 def test_a_list_may_name_objects_and_what_is_missing_has_its_row(bucket: "S3Client", tmp_path: Path) -> None:  # noqa: ARG001

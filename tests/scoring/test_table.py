@@ -2,6 +2,7 @@
 
 import csv
 import json
+import sqlite3
 import zlib
 from collections.abc import Iterator
 from dataclasses import replace
@@ -12,6 +13,7 @@ import pytest
 
 from inference.prediction import Segment
 from scoring import table
+from scoring.outputs import Outputs
 from scoring.row import Row
 
 GENRES = ("blues", "rock")
@@ -32,6 +34,10 @@ GOOD = Row(
 BAD = Row("/music/b.mp3", 0, None, None, {}, {}, [], None, "mine", "1.0.0", "abc", 0.0, "It is empty.", "unreadable")
 
 
+def new_outputs() -> Outputs:
+    return Outputs(sqlite3.connect(":memory:", isolation_level=None), is_new=True)
+
+
 def test_a_row_is_the_same_after_it_was_packed() -> None:
     assert [Row.unpack(row.pack()) for row in (GOOD, BAD)] == [GOOD, BAD]
 
@@ -44,7 +50,7 @@ def test_a_row_of_a_version_without_tags_is_read_and_has_none() -> None:
 
 def test_every_format_has_every_field(tmp_path: Path) -> None:
     for suffix in ("parquet", "csv", "jsonl"):
-        table.write(iter([GOOD, BAD]), str(tmp_path / f"table.{suffix}"), GENRES)
+        table.write(iter([GOOD, BAD]), str(tmp_path / f"table.{suffix}"), GENRES, new_outputs())
     good, bad = pyarrow.parquet.read_table(tmp_path / "table.parquet").to_pylist()
     assert good["path"] == "/music/caf\\xe9 ☃.mp3"
     assert good["segments"][1] == {"start_seconds": 10.0, "end_seconds": 19.9, "genre": None, "confidence": 0.5}
@@ -69,17 +75,19 @@ def test_a_table_that_is_interrupted_leaves_the_former_one(name: str, tmp_path: 
         raise KeyboardInterrupt
 
     out = f"{tmp_path}/{name}"
-    table.write(iter([GOOD]), out, GENRES)
+    outputs = new_outputs()
+    table.write(iter([GOOD]), out, GENRES, outputs)
     before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
     with pytest.raises(KeyboardInterrupt):
-        table.write(broken(), out, GENRES)
+        table.write(broken(), out, GENRES, outputs)
     assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
 
 
 def test_a_long_table_comes_in_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(table, "_ROWS_A_PART", 2)
+    outputs = new_outputs()
     for rows in (7, 3):
-        table.write(iter([GOOD] * rows), f"{tmp_path}/parts/", GENRES)
+        table.write(iter([GOOD] * rows), f"{tmp_path}/parts/", GENRES, outputs)
         parts = sorted((tmp_path / "parts").iterdir())
         assert [path.name for path in parts] == [f"part-{number:05}.parquet" for number in range((rows + 1) // 2)]
         assert pyarrow.parquet.read_table(tmp_path / "parts").num_rows == rows
@@ -88,5 +96,5 @@ def test_a_long_table_comes_in_parts(tmp_path: Path, monkeypatch: pytest.MonkeyP
 def test_what_a_killed_run_left_of_a_table_goes_with_the_next_one(tmp_path: Path) -> None:
     (tmp_path / ".table [1].csv.99.part").write_bytes(b"half a ta")
     (tmp_path / ".table 1.csv.99.part").write_bytes(b"of another one")
-    table.write(iter([GOOD]), f"{tmp_path}/table [1].csv", GENRES)
+    table.write(iter([GOOD]), f"{tmp_path}/table [1].csv", GENRES, new_outputs())
     assert {path.name for path in tmp_path.iterdir()} == {"table [1].csv", ".table 1.csv.99.part"}
