@@ -1,4 +1,4 @@
-"""The licences of what the images are made of, package by package, from the packages' own metadata.
+"""The licences of the packages in the images, one by one, from the packages' own metadata.
 
 python -m deploy licenses --page docs/licenses.md
 """

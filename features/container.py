@@ -1,4 +1,4 @@
-"""What the container of an audio file states about its length, held against the bytes that are there."""
+"""The length that the container of an audio file states, compared with its bytes."""
 
 import re
 import struct
@@ -32,7 +32,7 @@ _MATROSKA_SEGMENT = 0x18538067
 
 @dataclass(frozen=True)
 class Container:
-    """What is known of a file before it is decoded.
+    """The facts about a file that are known before it is decoded.
 
     `complete` is True if the container states a length or an end and the file has it, False if the file is cut short,
     and None if the container states neither. `libsndfile` says whether libsndfile reads all of it. `parts` are to be
@@ -48,7 +48,7 @@ class Container:
 
 
 def read_container(file: BinaryIO) -> Container:
-    """Return what a file's container states; formats are told apart by content."""
+    """Return the facts that a file's container states; formats are told apart by content."""
     start = skip_id3v2(file)
     file.seek(start)
     header = file.read(_HEADER_BYTES)
@@ -234,7 +234,7 @@ def _has_encrypted_entry(moov: bytes) -> bool:
 
 
 def _without_length(file: BinaryIO, start: int) -> Container:  # noqa: ARG001 - one signature for all
-    """Return what MPEG program and transport streams state: nothing."""
+    """Return no length: MPEG program and transport streams state none."""
     return Container(libsndfile=False)
 
 

@@ -1,4 +1,4 @@
-"""An audio file while it is decoded, and what is raised where it cannot be."""
+"""An audio file while it is decoded, and the errors of decoding."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -15,7 +15,7 @@ from features.deadline import Deadline
 from features.decoded import BLOCK_SAMPLES, Channels, check_complete, damaged
 from features.ffmpeg import blocks_after
 
-# What libsndfile states where it does not know.
+# The length that libsndfile states where it does not know it.
 _UNKNOWN_FRAMES = 1 << 62
 
 

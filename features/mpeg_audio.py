@@ -30,7 +30,7 @@ _KBITS = {
 }
 _VERSION_1, _MONO = 3, 3
 _RATES_HZ = (44_100, 48_000, 32_000)
-# Version bits of the header -> what the rates of version 1 are divided by.
+# Version bits of the header -> divisor of the rates of version 1.
 _DIVISORS = {3: 1, 2: 2, 0: 4}
 
 
@@ -96,7 +96,7 @@ def find_frames(file: BinaryIO, start: int) -> Frames | None:
 class _Walk:
     """Goes through a file from frame to frame.
 
-    `number` frames have been found, and `stated` holds what the headers among them state, 0 for one that does not say.
+    `number` frames have been found, and `stated` holds the numbers that the headers among them state, 0 for unknown.
     """
 
     def __init__(self, file: BinaryIO) -> None:
@@ -164,7 +164,7 @@ class _Walk:
 
 
 def _kind(header: bytes) -> tuple[int, int]:
-    """Return what the headers of all frames of a song have in common: version and layer, and sample rate."""
+    """Return the part of a header that all frames of a song share: version and layer, and sample rate."""
     return header[1] & 0xFE, header[2] & 0x0C
 
 

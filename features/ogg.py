@@ -31,7 +31,7 @@ def read_pages(file: BinaryIO, start: int) -> Pages:
         file.seek(position)
         page = file.read(_HEADER_BYTES + 255 + 8)
         if page[:4] != b"OggS":
-            # What is no page, such as a tag of another format, is no part of a stream.
+            # Other bytes, such as a tag of another format, are no part of a stream.
             cut = 0 < len(page) < 4 and b"OggS".startswith(page)
             return Pages(_spans(begins, size), all(ended.values()), cut)
         lengths = page[_HEADER_BYTES : _HEADER_BYTES + page[26]] if len(page) > 26 else b""

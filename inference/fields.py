@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T", bound="DataclassInstance")
 
-# What a float, and JSON of other makes, still holds to the unit.
+# Floats, and other JSON parsers, hold integers exactly up to here.
 _GREATEST = 2**53
 _NAMES = {str: "text", int: "a whole number", float: "a finite number"}
 

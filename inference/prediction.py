@@ -15,7 +15,7 @@ class Segment:
 
 @dataclass(frozen=True)
 class AudioInfo:
-    """What was heard of the file.
+    """The sound of the file, as it was decoded.
 
     `complete` is True if the file states its length or its end and has it, and None if it states neither: then a part
     may be missing. A file that lacks a part it states is not predicted at all.

@@ -7,7 +7,7 @@ _SOUND = (b"data", b"SSND")
 
 
 def with_true_sizes(content: bytes) -> bytes:
-    """Return a WAV or AIFF file whose sizes are those of what is there; a file with such sizes as it is.
+    """Return a WAV or AIFF file with the sizes of its content; a file with right sizes is returned unchanged.
 
     A size is wrong if it reaches beyond the end of the file, or if it is 0 for the sound or for the whole. The last
     chunk gets its padding byte if it lacks it. A tag would else be written where no program looks for it.

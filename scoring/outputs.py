@@ -62,7 +62,7 @@ def _key(address: str) -> str:
 
 
 def _version(address: str) -> str | None:
-    """Return what tells a file from others at its place, None if there is none."""
+    """Return the version of a file, None if there is no file."""
     if in_bucket(address):
         return s3.version(address)
     path = Path(address)

@@ -43,9 +43,9 @@ def replacement(path: Path, content: bytes, mtime_ns: int | None = None) -> Iter
 
 
 def clear_leftovers(folder: Path) -> int:
-    """Remove what killed processes left in a folder beside the files that they replaced; return how many there were.
+    """Remove the temporary files that killed processes left in a folder; return how many there were.
 
-    What a process is about to rename is locked, and stays; so does what this one may not remove.
+    A file that a process is about to rename is locked, and stays; so does one that this process may not remove.
     """
     removed = 0
     for beside in folder.glob(f".*{_SUFFIX}"):

@@ -114,7 +114,7 @@ def undo(journal: Path) -> list[Undone]:
     """Take back all changes of a journal, the newest first, and return what became of each.
 
     A file gets its former bytes and time of modification, if it still is as the change left it; a file that changed
-    since is left alone. What a killed run left beside these files is removed. Undoing again does no harm. Raises
+    since is left alone. Temporary files of killed runs beside these are removed. Undoing again does no harm. Raises
     BadUndoJournal if it is no undo journal, and OSError if it cannot be read.
     """
     with open(journal, "rb") as file:

@@ -18,9 +18,9 @@ _PR_SET_PDEATHSIG = 1
 # BentoML closes a dependency's session, and with it the calls under way, after so many requests or seconds: never.
 ONE_SESSION = {"max_requests": 10**9, "max_age": 1e9}
 
-# serving.logs has what replaces BentoML's own log of requests.
+# serving.logs replaces BentoML's own log of requests.
 NO_ACCESS_LOG = {"access": {"enabled": False}}
-# serving.readiness has what replaces BentoML's own, which answers 500 if MelFeatures cannot be reached.
+# serving.readiness replaces BentoML's own, which answers 500 if MelFeatures cannot be reached.
 NO_PROBE = {"enabled": False}
 
 # A song's arrays are megabytes: without these, glibc gives them back to the kernel after each and asks for them again,

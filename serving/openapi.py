@@ -125,7 +125,7 @@ def document(bentoml_document: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _get(summary: str, media_type: str, schema: Part, tags: list[str], fault: Part) -> Part:
-    """Return what there is of a path that only GET knows."""
+    """Return the description of a path that only GET knows."""
     answer = {"description": summary, "content": {media_type: {"schema": schema}}}
     return {"get": {"summary": summary, "tags": tags, "responses": {"200": answer} | fault}}
 

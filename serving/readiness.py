@@ -1,4 +1,4 @@
-"""Whether the service can answer songs, and what is missing if it cannot: GET /readyz says so."""
+"""Whether the service is ready, and which part is missing if it is not: the answer of GET /readyz."""
 
 import logging
 from collections.abc import Iterable
@@ -36,6 +36,6 @@ def check_weights(models: Path, cards: Iterable[ModelCard]) -> None:
 
 
 def missing_model(card: ModelCard, error: BadBundle) -> Refusal:
-    """Return what a client is told of a model that can no longer be loaded, and log why it cannot."""
+    """Return the refusal for a model that can no longer be loaded, and log the reason."""
     _logger.error("cannot load %s: %s", card.name, error)
     return Refusal(503, f"The model {card.name} is missing at the moment. Choose another, or try later.", "no model")

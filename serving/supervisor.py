@@ -67,7 +67,7 @@ class Supervised(circus.watcher.Watcher):
 
 
 class Supervisor(bentoml_circus.Arbiter):
-    """What starts processes of all kinds and waits for them."""
+    """The parent of the processes of all kinds, which starts them and waits for them."""
 
     def start(self, cb: Any = None) -> None:
         """Start them, and wait until they have ended; end this process if one of a kind is no longer there."""

@@ -28,7 +28,7 @@ class Work:
         self._thread: asyncio.Future[Any] | None = None
 
     async def run(self, function: Callable[[*Arguments], Result], *arguments: *Arguments) -> Result:
-        """Return what a function returns in a thread; when this is cancelled, the thread ends at its next check."""
+        """Run a function in a thread and return its result; when cancelled, the thread ends at its next check."""
         thread = asyncio.ensure_future(anyio.to_thread.run_sync(function, *arguments))
         self._thread = thread
         try:

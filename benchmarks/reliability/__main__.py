@@ -31,7 +31,7 @@ FAULTS: dict[str, Callable[[], Result]] = {
 
 
 def results(arguments: argparse.Namespace) -> Iterator[Result]:
-    """Yield what came of each attack that is asked for."""
+    """Yield the result of each requested attack."""
     if arguments.attack == "files":
         yield files.measure(arguments.count, arguments.seed, keep=arguments.keep)
     elif arguments.attack == "requests":

@@ -35,7 +35,7 @@ _SONG_SECONDS = 3.0
 
 @dataclass(frozen=True)
 class Answered:
-    """What came of a request: the status, 0 for none, and the faults found in the answer."""
+    """The outcome of a request: the status, 0 for none, and the faults found in the response."""
 
     question: Question
     status: int
@@ -45,7 +45,7 @@ class Answered:
 
 
 def faults_of(asked: Question, status: int, kind: str, body: bytes) -> tuple[str, ...]:
-    """Return what is wrong with an answer."""
+    """Return the faults of a response."""
     found = []
     if status == http.client.INTERNAL_SERVER_ERROR:
         found.append("500")
@@ -98,7 +98,7 @@ def ask(url: str, asked: Question, limit_seconds: float) -> Answered:
 
 
 def songs(rng: np.random.Generator) -> Sequence[bytes]:
-    """Return short songs of every format, the same mutated, and what is no song."""
+    """Return short songs of every format, mutated copies of them, and files that are no songs."""
     good = [song(name, _SONG_SECONDS) for name in FORMATS]
     return [*good, *(mutate(content, rng, good) for content in good), b"", b"no song", rng.bytes(5000)]
 
@@ -106,7 +106,7 @@ def songs(rng: np.random.Generator) -> Sequence[bytes]:
 def measure(
     count: int, seed: int, limit_seconds: float = 60.0, clients: int = 4, keep: Path | None = None, **settings: str
 ) -> Result:
-    """Return what came of so many requests to a server of its own; those that led to a fault are kept in a folder."""
+    """Return the result of so many requests to a server of its own; those that led to a fault are kept."""
     if keep:
         keep.mkdir(parents=True, exist_ok=True)
     content = songs(np.random.default_rng([seed, count]))

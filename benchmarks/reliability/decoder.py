@@ -20,7 +20,7 @@ _LONGEST_SECONDS = 180 * 60
 
 
 def look(classifier: GenreClassifier, content: bytes) -> dict[str, str]:
-    """Return what became of a file: heard, refused with a message, not finite, or another exception."""
+    """Return the outcome for a file: heard, refused with a message, not finite, or another exception."""
     card = classifier.card
     try:
         windows = song_windows(content, card.mel, _LONGEST_SECONDS, card.patches)

@@ -22,7 +22,7 @@ from benchmarks.reliability.result import Result
 from benchmarks.reliability.songs import FORMATS, song
 
 ROOT = Path(__file__).resolve().parents[2]
-# What must never come of a file.
+# Outcomes that count as faults.
 FAULTS = ("crash", "hang", "exception", "not finite", "path in the message")
 _SONGS_PER_FORMAT = 3
 _START_SECONDS = 120
@@ -30,7 +30,7 @@ _START_SECONDS = 120
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a file: "heard", "refused" or one of `FAULTS`, with what was said of it."""
+    """The outcome for a file: "heard", "refused" or one of `FAULTS`, with its message."""
 
     name: str
     detail: str
@@ -52,7 +52,7 @@ class Decoder:
         self._end()
 
     def look(self, content: bytes) -> Outcome:
-        """Return what came of a file."""
+        """Return the outcome for a file."""
         began = time.perf_counter()
         line = self._ask(content, self._limit_seconds)
         seconds = time.perf_counter() - began
@@ -60,7 +60,7 @@ class Decoder:
             answer = json.loads(line)
             name = "path in the message" if answer["outcome"] == "refused" and leaks(answer["detail"]) else None
             return Outcome(name or answer["outcome"], answer["detail"], seconds, answer["memory_mb"])
-        # An empty line is the end of what a child says, None is nothing within the limit.
+        # An empty line is the end of the child, None is no answer within the limit.
         status = self._end()
         self._start()
         return (
@@ -117,7 +117,7 @@ def mutated(index: int, seed: int, seconds: float) -> tuple[str, bytes]:
 def attack(
     count: int, seed: int, limit_seconds: float, song_seconds: float, jobs: int, keep: Path | None
 ) -> Iterator[Outcome]:
-    """Yield what came of each file; those that led to a fault are kept in a folder, if there is one."""
+    """Yield the outcome for each file; files that led to a fault are kept in a folder, if there is one."""
 
     def part(indices: Sequence[int]) -> list[Outcome]:
         found = []
@@ -140,7 +140,7 @@ def attack(
 def measure(
     count: int, seed: int, limit_seconds: float = 20.0, song_seconds: float = 4.0, keep: Path | None = None
 ) -> Result:
-    """Return what came of so many mutated files."""
+    """Return the result of so many mutated files."""
     if keep:
         keep.mkdir(parents=True, exist_ok=True)
     outcomes = list(attack(count, seed, limit_seconds, song_seconds, os.cpu_count() or 1, keep))

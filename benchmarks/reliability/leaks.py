@@ -1,4 +1,4 @@
-"""What a message must not give away: paths, and the inside of the program."""
+"""Text that a message must not leak: paths, and the inside of the program."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""What came of an attack or a fault: a row of `docs/reliability.md`."""
+"""The result of an attack or a fault: a row of `docs/reliability.md`."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 
 @dataclass(frozen=True)
 class Result:
-    """What was done, how often, and what came of it; `passed` is None for what this machine cannot do."""
+    """An attack, the number of tries and the result; `passed` is None where this machine cannot run it."""
 
     attack: str
     tries: int
