@@ -49,7 +49,7 @@ class JsonErrors:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        if Headers(scope=scope).get("content-type", "").startswith(_PICKLE):
+        if scope["method"] == "POST" and Headers(scope=scope).get("content-type", "").startswith(_PICKLE):
             # BentoML refuses it too, as it must, but with a list for an answer and a trace in the log.
             await Refusal(415, "Pickles are not taken. Send a song as multipart/form-data.", "media type").response()(
                 scope, receive, send

@@ -273,6 +273,8 @@ def test_a_pickle_is_never_opened(server: Server) -> None:
     response = requests.post(f"{server.url}/classify", data=b"cos\nabort\n(tR.", headers=headers, timeout=10)
     assert response.status_code == 415
     assert "Pickles are not taken" in error_of(response)
+    # Without a body to open, the header says nothing.
+    assert requests.get(f"{server.url}/readyz", headers=headers, timeout=10).status_code == 200
 
 
 @pytest.mark.parametrize(("method", "path", "status"), [("GET", "/nothing", 404), ("GET", "/classify", 405)])
