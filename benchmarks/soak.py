@@ -85,7 +85,8 @@ def main() -> int:
         f"{errors} errors; memory {level:.0f} MB from minute {arguments.settled:g} on, {min(settled):.0f} to "
         f"{max(settled):.0f} ({spread:.1%})",
         not errors and spread <= _FLAT,
-        f"python -m benchmarks.soak --minutes {arguments.minutes:g} --settled {arguments.settled:g}",
+        f"python -m benchmarks.soak --minutes {arguments.minutes:g} --settled {arguments.settled:g} "
+        f"--clients {arguments.clients}",
     )
     print(f"{HEAD}\n{result.row()}")  # noqa: T201
     if arguments.json:
