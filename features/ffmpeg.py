@@ -202,7 +202,7 @@ class _Converter:
 
     def __init__(self, stream: av.AudioStream) -> None:
         self._layout, self._rate = stream.layout, stream.sample_rate
-        self._kind: tuple[str, str, int] | None = ("fltp", stream.layout.name, stream.sample_rate)
+        self._kind: tuple[str, str, int] | None = None
         self._resampler: av.AudioResampler | None = None
 
     def __call__(self, frame: AudioFrame | None) -> Iterator[NDArray[np.float32]]:
@@ -212,12 +212,12 @@ class _Converter:
             if self._resampler:
                 yield from self._resampled(self._resampler, None)
             self._kind = kind
-            self._resampler = av.AudioResampler("fltp", self._layout, self._rate) if frame else None
+            self._resampler = av.AudioResampler("flt", self._layout, self._rate) if frame else None
         if frame and self._resampler:
             yield from self._resampled(self._resampler, frame)
-        elif frame:
-            yield np.asarray(frame.to_ndarray(), np.float32)
 
     @staticmethod
     def _resampled(resampler: av.AudioResampler, frame: AudioFrame | None) -> Iterator[NDArray[np.float32]]:
-        return (np.asarray(part.to_ndarray(), np.float32) for part in resampler.resample(frame))
+        # In one plane: with a plane per channel, a damaged AAC file made PyAV read beyond its memory.
+        for part in resampler.resample(frame):
+            yield np.asarray(part.to_ndarray(), np.float32).reshape(-1, part.layout.nb_channels).T
