@@ -5,6 +5,7 @@ from pathlib import Path
 
 from scoring import s3
 from scoring.row import in_bucket
+from scoring.sources import look
 
 _TABLE = "CREATE TABLE outputs (address TEXT PRIMARY KEY, version TEXT NOT NULL) WITHOUT ROWID"
 # While a file is being written: the former one is there, or the new one.
@@ -65,8 +66,4 @@ def _version(address: str) -> str | None:
     """Return the version of a file, None if there is no file."""
     if in_bucket(address):
         return s3.version(address)
-    path = Path(address)
-    if not path.exists():
-        return None
-    found = path.stat()
-    return f"{found.st_size} {found.st_mtime_ns}"
+    return look(address, by_content=False).version or None
