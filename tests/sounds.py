@@ -20,6 +20,7 @@ LIBSNDFILE = {
     "opus": ("OGG", "OPUS"),
 }
 FFMPEG = {"m4a": ("ipod", "aac"), "wma": ("asf", "wmav2"), "webm": ("webm", "libopus"), "mp4": ("mp4", "aac")}
+_LAYOUTS = {1: "mono", 2: "stereo", 8: "7.1", 16: "16c"}
 
 
 def music(seconds: float, rate: int = 44_100, channels: int = 2, seed: int = 0) -> NDArray[np.float32]:
@@ -52,7 +53,7 @@ def encode(samples: NDArray[np.float32], rate: int, suffix: str) -> bytes:
         return buffer.getvalue()
     container, codec = FFMPEG[suffix]
     with av.open(buffer, "w", format=container) as output:
-        layout = {1: "mono", 2: "stereo"}[samples.shape[1]]
+        layout = _LAYOUTS[samples.shape[1]]
         stream = output.add_stream(codec, rate=rate, layout=layout)
         assert isinstance(stream, av.AudioStream)
         stream.bit_rate = 192_000
@@ -61,7 +62,8 @@ def encode(samples: NDArray[np.float32], rate: int, suffix: str) -> bytes:
             still = av.VideoFrame.from_ndarray(np.zeros((64, 64, 3), np.uint8), format="rgb24")
             output.mux(picture.encode(still))
             output.mux(picture.encode())
-        frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(samples.T), format="fltp", layout=layout)
+        # Interleaved, as PyAV miscounts the planes of eight channels or more.
+        frame = av.AudioFrame.from_ndarray(samples.reshape(1, -1), format="flt", layout=layout)
         frame.sample_rate = rate
         output.mux(stream.encode(frame))
         output.mux(stream.encode())

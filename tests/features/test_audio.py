@@ -37,6 +37,14 @@ def test_mono_is_the_mean_of_all_channels() -> None:
     np.testing.assert_allclose(load_audio(buffer.getvalue()).samples, samples.mean(axis=1), atol=1e-6)
 
 
+@pytest.mark.parametrize(("suffix", "channels"), [("m4a", 8), ("webm", 8), ("wma", 2)])
+def test_many_channels_are_decoded_by_ffmpeg(suffix: str, channels: int) -> None:
+    """PyAV reads memory that is not its own where a frame has eight planes or more: the process crashed."""
+    audio = load_audio(encode(music(2, 48_000, channels), 48_000, suffix))
+    assert audio.channels == channels
+    assert len(audio.samples) == pytest.approx(2 * 48_000, rel=0.05)
+
+
 def test_the_name_of_a_file_plays_no_part(tmp_path: Path) -> None:
     path = tmp_path / "song.raw"
     path.write_bytes(song(2, "flac"))
