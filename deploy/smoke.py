@@ -19,13 +19,27 @@ class Failure(Exception):
     """A check that failed; the message says what was found in place of what is right."""
 
 
+class NoService(Exception):
+    """An address that is not that of the service; the message says what is there and what to do."""
+
+
 def add_commands(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add `smoke` to the commands of `python -m deploy`."""
     what = "Ask a deployed service for its health, a song's genre, an error and its metrics, and say what is wrong."
     parser = subparsers.add_parser("smoke", help="check a deployed service", description=what)
-    parser.add_argument("url", metavar="URL", help="of the service, as http://localhost:3000")
+    parser.add_argument("url", type=_url, metavar="URL", help="of the service, as http://localhost:3000")
     parser.add_argument("--song", type=Path, help="to classify there and here; default: a chord")
     parser.set_defaults(run=_run)
+
+
+def _url(text: str) -> httpx.URL:
+    try:
+        url = httpx.URL(text)
+    except httpx.InvalidURL as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is no address: {error}") from error
+    if url.scheme not in ("http", "https") or not url.host or not 0 < (url.port or 80) < 1 << 16:
+        raise argparse.ArgumentTypeError(f"{text!r} must be like http://localhost:3000")
+    return url
 
 
 def _run(asked: argparse.Namespace) -> int:
@@ -36,13 +50,46 @@ def _run(asked: argparse.Namespace) -> int:
         print(f"The song cannot be read: {error}", file=sys.stderr)
         return 2
     with httpx.Client(base_url=asked.url, timeout=_TIMEOUT_SECONDS) as client:
+        try:
+            _find(client)
+        except NoService as problem:
+            print(problem, file=sys.stderr)
+            return 1
         for name, check in _checks(client, song):
             try:
                 print(f"well    {name}: {check()}")
-            except (Failure, httpx.HTTPError, httpx.InvalidURL) as problem:
+            except (Failure, httpx.HTTPError) as problem:
                 print(f"FAILED  {name}: {problem}")
                 failed = True
     return int(failed)
+
+
+def _find(client: httpx.Client) -> None:
+    """Raise NoService if nothing answers, or something that is not the service."""
+    try:
+        answer = client.get("/models")
+    except (httpx.HTTPError, UnicodeError) as error:
+        reason = str(error) or type(error).__name__
+        raise NoService(
+            f"{client.base_url} does not answer: {reason}. Start the service, or correct the URL."
+        ) from error
+    if answer.is_redirect:
+        found = f"leads to {answer.headers.get('location', 'nowhere')}"
+    elif answer.status_code == httpx.codes.NOT_FOUND:
+        found = "answers 404"
+    elif answer.status_code == httpx.codes.OK and not _has_models(answer):
+        found = f"answers {_shown(answer)}"
+    else:
+        # What is wrong with the service is for the checks to say.
+        return
+    raise NoService(f"{answer.url} {found}: it is not the service. Correct the host, the port and the path of the URL.")
+
+
+def _has_models(answer: httpx.Response) -> bool:
+    try:
+        return "models" in answer.json()
+    except (ValueError, TypeError):
+        return False
 
 
 def _checks(client: httpx.Client, song: bytes) -> Iterator[tuple[str, Callable[[], str]]]:
@@ -90,7 +137,7 @@ def _error(client: httpx.Client) -> str:
     answer = _expect(client.post("/classify", files={"audio": ("song", b"this is no song")}), 400)
     problem = _json(answer)
     if set(problem) != {"error"}:
-        raise Failure(f"not an object with the one field 'error': {answer.text[:200]}")
+        raise Failure(f"not an object with the one field 'error': {_shown(answer)}")
     return str(problem["error"])
 
 
@@ -104,7 +151,7 @@ def _metrics(client: httpx.Client) -> str:
 
 def _expect(answer: httpx.Response, status: int) -> httpx.Response:
     if answer.status_code != status:
-        raise Failure(f"{answer.request.url.path} answered {answer.status_code}, not {status}: {answer.text[:200]}")
+        raise Failure(f"{answer.request.url.path} answered {answer.status_code}, not {status}: {_shown(answer)}")
     return answer
 
 
@@ -112,4 +159,11 @@ def _json(answer: httpx.Response) -> Any:
     try:
         return answer.json()
     except ValueError as error:
-        raise Failure(f"{answer.request.url.path} answered what is no JSON: {answer.text[:200]}") from error
+        raise Failure(f"{answer.request.url.path} answered what is no JSON: {_shown(answer)}") from error
+
+
+def _shown(answer: httpx.Response) -> str:
+    """Return an answer's text in one line."""
+    if answer.headers.get("content-type", "").startswith("text/html"):
+        return "a web page"
+    return " ".join(answer.text[:200].split()) or "nothing"

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
+from deploy.aws import settings_check
 from deploy.aws.bucket import Bucket
 from deploy.aws.ecr import Image, Repository
 from deploy.aws.errors import DeployError, NameTaken, explain
@@ -32,28 +33,8 @@ _DONE, _FAILED, _STOPPED = 0, 1, 130
 _NAMES = {"service": "music-genre-classifier", "site": "music-genre-site"}
 # Those that CloudWatch Logs takes.
 _RETENTION_DAYS = (
-    1,
-    3,
-    5,
-    7,
-    14,
-    30,
-    60,
-    90,
-    120,
-    150,
-    180,
-    365,
-    400,
-    545,
-    731,
-    1096,
-    1827,
-    2192,
-    2557,
-    2922,
-    3288,
-    3653,
+    *(1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731),
+    *(1096, 1827, 2192, 2557, 2922, 3288, 3653),
 )
 
 
@@ -77,17 +58,15 @@ def add_commands(subparsers: "_SubParsersAction[ArgumentParser]") -> None:
 
 
 def plan(asked: "Namespace") -> int:
-    """Say what apply would do."""
-    _show(_Deployment(asked).plan())
+    """Say what apply would do; raise DeployError if it would refuse."""
+    _show_plan(_Deployment(asked))
     return _DONE
 
 
 def apply(asked: "Namespace") -> int:
     """Make what lacks and change what differs, after saying so."""
     deployment = _Deployment(asked)
-    steps = deployment.plan()
-    _show(steps)
-    for step in steps:
+    for step in _show_plan(deployment):
         if step.action == "unchanged":
             continue
         if step.action == "remove":
@@ -272,6 +251,16 @@ def _between(least: int, most: int) -> Callable[[str], int]:
         return int(text)
 
     return number
+
+
+def _show_plan(deployment: _Deployment) -> list[Step]:
+    """Say what is to be done, and what would not work: raise DeployError for that."""
+    steps = deployment.plan()
+    _show(steps)
+    for warning in settings_check.warnings(deployment.target.settings):
+        print(warning, file=sys.stderr)
+    settings_check.check(deployment.target.settings)
+    return steps
 
 
 def _show(steps: list[Step]) -> None:

@@ -7,11 +7,13 @@ import shutil
 import subprocess
 import urllib.request
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from deploy.aws.errors import DeployError, NameTaken, unless_missing
 from deploy.aws.plan import State
 from deploy.aws.target import Target
+from deploy.container.engine import is_not_running, not_running
 
 if TYPE_CHECKING:
     from types_boto3_ecr.type_defs import ImageIdentifierTypeDef
@@ -143,6 +145,10 @@ class Image:
         ended = subprocess.run([engine, *arguments], input=send, capture_output=True, text=True, check=False)  # noqa: S603
         if ended.returncode:
             said = (ended.stderr.strip().splitlines() or ["no reason given"])[-1]
+            if is_not_running(said):
+                raise DeployError(
+                    f"{not_running(Path(engine).name, said)} It pushes {self._given}; an --image in ECR needs none."
+                )
             raise DeployError(
                 f"`{engine} {arguments[0]}` of {self._given} failed: {said}. Mend that, and run this again."
             )

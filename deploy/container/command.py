@@ -38,7 +38,7 @@ def add_commands(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser
 
 def _guarded(asked: argparse.Namespace) -> int:
     try:
-        asked.part(asked.engine or find_engine(), asked)
+        asked.part(find_engine(asked.engine), asked)
     except EngineFailed as error:
         print(error, file=sys.stderr)
         return 1

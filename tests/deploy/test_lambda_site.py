@@ -19,7 +19,7 @@ from tests.deploy import events
 from tests.deploy.cloud import ACCOUNT, REGION, Cloud
 from tests.site.process import MEMBER, PRODUCTION
 
-HOST = PRODUCTION["SITE_HOSTS"]
+HOST, SERVICE = PRODUCTION["SITE_HOSTS"], "http://127.0.0.1:9"
 ADDRESS = f"https://{HOST}"
 
 
@@ -33,7 +33,7 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Image:
 
 @pytest.fixture(scope="module")
 def site(image: Image, database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Function]:
-    settings = {"DATABASE_URL": database, "GENRE_SERVICE_URL": "http://127.0.0.1:9"}
+    settings = {"DATABASE_URL": database, "GENRE_SERVICE_URL": SERVICE}
     manage(image, "migrate", **settings)
     before = set(image.folder.rglob("*"))
     with run(image, tmp_path_factory.mktemp("log") / "log", **settings) as function:
@@ -88,7 +88,7 @@ def test_a_visitor_becomes_a_member_and_is_known_the_next_time(site: Function) -
 def test_its_log_is_json(site: Function) -> None:
     visit(site, "GET", "/about/", headers={"X-Request-ID": "lambda-1"})
     lines = [json.loads(line) for line in site.log.read_text().splitlines()]
-    (line,) = [line for line in lines if line.get("request_id") == "lambda-1"]
+    (line,) = [line for line in lines if line.get("request_id") == "lambda-1" and line["message"] == "request"]
     assert (line["path"], line["status"]) == ("/about/", 200)
 
 
@@ -126,14 +126,14 @@ def test_it_is_deployed_as_the_service_is_and_its_secrets_are_shown_nowhere(
     site: Function, database: str, cloud: Cloud, tmp_path: Path
 ) -> None:
     secrets = tmp_path / "site.env"
-    settings = PRODUCTION | {"DATABASE_URL": database}
+    settings = PRODUCTION | {"DATABASE_URL": database, "GENRE_SERVICE_URL": SERVICE}
     secrets.write_text("# The site\n\n" + "".join(f"{name}={value}\n" for name, value in settings.items()))
     given = ("--site", "--image", cloud.push("site"), "--environment", str(secrets))
     cloud.front.any_program = site.call
     before = cloud.inventory()
     status, said = cloud.aws("apply", *given)
     assert status == 0, said
-    assert "environment: DATABASE_URL, SITE_HOSTS, SITE_PRODUCTION, SITE_SECRET_KEY" in said
+    assert "environment: DATABASE_URL, GENRE_SERVICE_URL, SITE_HOSTS, SITE_PRODUCTION, SITE_SECRET_KEY" in said
     assert "The site is at https://" in said
     assert "0 to create, 0 to change, 0 to remove, 5 unchanged." in cloud.aws("apply", *given)[1]
     status, looked = cloud.aws("status", *given)
@@ -160,8 +160,9 @@ def test_it_is_deployed_as_the_service_is_and_its_secrets_are_shown_nowhere(
 
 def test_it_is_not_served_to_a_database_that_is_gone(image: Image, cloud: Cloud, tmp_path: Path) -> None:
     secrets = tmp_path / "site.env"
-    secrets.write_text(f"SITE_HOSTS=.example.net {HOST}\n")
     gone = {"DATABASE_URL": "postgresql://nobody@127.0.0.1:9/nothing", "SITE_HOSTS": f".example.net {HOST}"}
+    settings = PRODUCTION | {"GENRE_SERVICE_URL": SERVICE} | gone
+    secrets.write_text("".join(f"{name}={value}\n" for name, value in settings.items()))
     with run(image, tmp_path / "log", **gone) as function:
         cloud.front.any_program = function.call
         status, said = cloud.aws("apply", "--site", "--image", cloud.push("site"), "--environment", str(secrets))
