@@ -171,11 +171,15 @@ class GenreService:
 
     @bentoml.api(input_spec=ClassifyForm, output_spec=Answer)
     async def classify(
-        self, audio: UploadFile | Refusal, model: str | None = None, top_k: int | None = None
+        self,
+        audio: UploadFile | Refusal,
+        model: str | None = None,
+        excerpts: int | None = None,
+        top_k: int | None = None,
     ) -> Prediction | JSONResponse:
         """Return the genre of a song, how probable every genre is, and the genre of each part of the song."""
         try:
-            prediction = await self._classify(_checked(audio), self._card(model), top_k)
+            prediction = await self._classify(_checked(audio), self._card(model), excerpts, top_k)
         except Refusal as problem:
             return problem.response()
         log_with_request(
@@ -185,7 +189,11 @@ class GenreService:
 
     @bentoml.api(input_spec=BatchForm, output_spec=BatchAnswer)
     async def classify_batch(
-        self, audio: list[UploadFile] | Refusal, model: str | None = None, top_k: int | None = None
+        self,
+        audio: list[UploadFile] | Refusal,
+        model: str | None = None,
+        excerpts: int | None = None,
+        top_k: int | None = None,
     ) -> list[SongAnswer] | JSONResponse:
         """Return for each song, in the order sent, what POST /classify would, or what is wrong with that one."""
         try:
@@ -193,19 +201,19 @@ class GenreService:
         except Refusal as problem:
             return problem.response()
         # One after the other, so that other clients' songs find their turns.
-        answers = [await self.answer(song, card, top_k) for song in songs]
+        answers = [await self.answer(song, card, excerpts, top_k) for song in songs]
         log_with_request(model=card.name, songs=len(songs), failed=sum(answer.error is not None for answer in answers))
         return answers
 
     @bentoml.api(input_spec=SongForm)
     async def explain(
-        self, audio: UploadFile | Refusal, model: str | None = None
+        self, audio: UploadFile | Refusal, model: str | None = None, excerpts: int | None = None
     ) -> Annotated[bytes, ContentType("image/png")]:
         """Return a picture of a song: its spectrogram, what in it speaks for the genre, and the genre of each part."""
         try:
             file, card = _checked(audio), self._card(model)
             async with self.turns.song(file.size or 0) as work:
-                song = await self.analyser.windows(await song_bytes(file), card, work)
+                song = await self.analyser.windows(await song_bytes(file), card, work, excerpts or 0)
                 explanation, picture = await self.analyser.explain(song, card, work)
         except BadBundle as error:
             return cast(bytes, missing_model(card, error).response())
@@ -215,10 +223,12 @@ class GenreService:
         log_with_request(model=card.name, genre=explanation.prediction.genre, audio_seconds=song.duration_seconds)
         return picture
 
-    async def answer(self, song: UploadFile, card: ModelCard, top_k: int | None = None) -> SongAnswer:
+    async def answer(
+        self, song: UploadFile, card: ModelCard, excerpts: int | None = None, top_k: int | None = None
+    ) -> SongAnswer:
         """Return what became of a song."""
         try:
-            return SongAnswer(song.filename, await self._classify(song, card, top_k), None)
+            return SongAnswer(song.filename, await self._classify(song, card, excerpts, top_k), None)
         except Refusal as problem:
             self.metrics.count_rejection(problem.reason)
             return SongAnswer(song.filename, None, str(problem))
@@ -232,9 +242,11 @@ class GenreService:
     async def _ask(self, question: bytes) -> bytes:
         return cast(bytes, await self.mel_features.to_async.windows(question))
 
-    async def _classify(self, audio: UploadFile, card: ModelCard, top_k: int | None) -> Prediction:
+    async def _classify(
+        self, audio: UploadFile, card: ModelCard, excerpts: int | None, top_k: int | None
+    ) -> Prediction:
         async with self.turns.song(audio.size or 0) as work:
-            song = await self.analyser.windows(await song_bytes(audio), card, work)
+            song = await self.analyser.windows(await song_bytes(audio), card, work, excerpts or 0)
             began = perf_counter()
             try:
                 prediction = await self.analyser.predict(song, card, work)

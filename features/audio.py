@@ -9,15 +9,17 @@ import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
-from features.container import read_container
+from features.container import Container, read_container
 from features.deadline import NO_DEADLINE, Deadline
-from features.decoded import Channels, UnreadableAudio
+from features.decoded import Block, Channels, UnreadableAudio
+from features.excerpts import Parts, open_parts
 from features.ffmpeg import open_ffmpeg
 from features.libsndfile import open_libsndfile
 
@@ -43,15 +45,23 @@ MAX_AMPLITUDE = 1e10
 class Sound:
     """An open audio file, decoded as it is read.
 
-    `blocks` yields mono float32 arrays of shape (samples,), full scale ±1, and can be gone through once. It raises
-    UnreadableAudio where the file turns out to be damaged or cut short. `complete` is True if the file states its
-    length or its end and has it, and None if it states neither: then a part may be missing.
+    `parts` yields where each part of the song that is heard begins, in samples, and its blocks: mono float32 arrays of
+    shape (samples,), full scale ±1. They can be gone through once, and raise UnreadableAudio where the file turns out
+    to be damaged or cut short. `samples` is the length of the song, None if its one part is all of it. `complete` is
+    True if the file states its length or its end and has it, and None if it states neither: then a part may be missing.
     """
 
     sample_rate_hz: int
     channels: int
     complete: bool | None
-    blocks: Iterator[NDArray[np.float32]]
+    samples: int | None
+    parts: Iterator[tuple[int, Iterator[NDArray[np.float32]]]]
+
+    @cached_property
+    def blocks(self) -> Iterator[NDArray[np.float32]]:
+        """The blocks of all parts, one part after the other."""
+        for _, blocks in self.parts:
+            yield from blocks
 
 
 @dataclass(frozen=True)
@@ -75,11 +85,12 @@ def load_audio(source: Path | str | bytes) -> Audio:
 
 
 @contextmanager
-def open_audio(source: Path | str | bytes, deadline: Deadline = NO_DEADLINE) -> Iterator[Sound]:
+def open_audio(source: Path | str | bytes, deadline: Deadline = NO_DEADLINE, excerpts: int = 0) -> Iterator[Sound]:
     """Open an audio file, given as its path or its bytes, to be read block by block.
 
-    Its content decides how it is read; its name plays no part. Raises UnreadableAudio if the content is not sound,
-    OSError if the path cannot be opened, and OutOfTime, from the blocks as well, once the deadline has passed.
+    Its content decides how it is read; its name plays no part. Either all of it is read, or so many `excerpts` of 30
+    seconds. Raises UnreadableAudio if the content is not sound, OSError if the path cannot be opened, and OutOfTime,
+    from the blocks as well, once the deadline has passed.
     """
     with _file_of(source, deadline) if isinstance(source, bytes) else _CheckedFile(source, "r", deadline) as file:
         if not file.read(1):
@@ -89,9 +100,23 @@ def open_audio(source: Path | str | bytes, deadline: Deadline = NO_DEADLINE) -> 
             raise UnreadableAudio("The file is protected (DRM) and cannot be decoded. Use a copy without protection.")
         if container.complete is False:
             raise UnreadableAudio("The file is cut short: it ends before its header says. Use a whole copy of it.")
-        with ExitStack() as opened:
-            channels = opened.enter_context(open_libsndfile(file, container, deadline))
-            yield _mono(channels or opened.enter_context(open_ffmpeg(file, container, deadline)))
+        with open_parts(lambda: _open_channels(file, container, deadline), excerpts) as parts:
+            yield _mono(parts)
+
+
+@contextmanager
+def _open_channels(file: BinaryIO, container: Container, deadline: Deadline) -> Iterator[Channels]:
+    """Open a file from its beginning, refusing headers no recording has."""
+    with ExitStack() as opened:
+        channels = opened.enter_context(open_libsndfile(file, container, deadline))
+        channels = channels or opened.enter_context(open_ffmpeg(file, container, deadline))
+        rate = channels.sample_rate_hz
+        if rate not in SAMPLE_RATES_HZ or channels.channels > MAX_CHANNELS:
+            raise UnreadableAudio(
+                f"The file states {rate} Hz and {channels.channels} channels, which is not music. "
+                "Export it at an ordinary sample rate, such as 44100 Hz, in mono or stereo."
+            )
+        yield channels
 
 
 class _CheckedFile(io.FileIO):
@@ -146,24 +171,20 @@ class _MonoMix:
         return np.asarray(mono)
 
 
-def _mono(channels: Channels) -> Sound:
-    """Return the sound in mono, refusing headers and samples no recording has."""
-    rate = channels.sample_rate_hz
-    if rate not in SAMPLE_RATES_HZ or channels.channels > MAX_CHANNELS:
-        raise UnreadableAudio(
-            f"The file states {rate} Hz and {channels.channels} channels, which is not music. "
-            "Export it at an ordinary sample rate, such as 44100 Hz, in mono or stereo."
-        )
+def _mono(parts: Parts) -> Sound:
+    """Return the sound in mono, refusing samples no recording has."""
+    mix = _MonoMix()
 
-    def blocks() -> Iterator[NDArray[np.float32]]:
-        mix = _MonoMix()
-        for block in channels.blocks:
-            mono = mix(block)
+    def mono(blocks: Iterator[Block]) -> Iterator[NDArray[np.float32]]:
+        for block in blocks:
+            mixed = mix(block)
             # Written so that it is true for NaN as well.
-            if not (mono.max(initial=0) < MAX_AMPLITUDE and mono.min(initial=0) > -MAX_AMPLITUDE):
+            if not (mixed.max(initial=0) < MAX_AMPLITUDE and mixed.min(initial=0) > -MAX_AMPLITUDE):
                 raise UnreadableAudio(
                     "The samples are not finite numbers. Export the file again, as 16-bit WAV or FLAC."
                 )
-            yield mono
+            yield mixed
 
-    return Sound(rate, channels.channels, channels.complete, blocks())
+    channels = parts.channels
+    mono_parts = ((start, mono(blocks)) for start, blocks in parts.parts)
+    return Sound(channels.sample_rate_hz, channels.channels, channels.complete, parts.samples, mono_parts)

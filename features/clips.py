@@ -48,14 +48,16 @@ class Clip:
 
 @dataclass(frozen=True)
 class SongClips:
-    """A song's consecutive clips, without its silence.
+    """A song's consecutive clips, or those of its excerpts, without its silence.
 
-    `sample_rate_hz` and `channels` are those of the file, and `complete` is as in `Sound`. `decode_seconds` and
-    `mel_seconds` are the time it took to decode the file, and to compute the spectrograms.
+    `heard_seconds` is how much of its duration they are from. `sample_rate_hz` and `channels` are those of the file,
+    and `complete` is as in `Sound`. `decode_seconds` and `mel_seconds` are the time it took to decode the file, and to
+    compute the spectrograms.
     """
 
     clips: list[Clip]
     duration_seconds: float
+    heard_seconds: float
     sample_rate_hz: int
     channels: int
     decode_seconds: float
@@ -74,40 +76,52 @@ def song_clips(
     longest_seconds: float = math.inf,
     patches: PatchSettings | None = None,
     deadline: Deadline = NO_DEADLINE,
+    excerpts: int = 0,
 ) -> SongClips:
     """Return the clips of an audio file, given as its path or its bytes.
 
     The song, without stretches of silence, is cut into consecutive clips of `settings.clip_seconds`. What remains at
-    the end becomes a clip of its own if it fills a window, or if the song has no other clip; else it is left out. No
-    more than some seconds are held as sound, however long the file. Raises UnreadableAudio if the file is not sound,
-    damaged, or under one second long, TooLong as soon as more than `longest_seconds` of it have been decoded,
-    OutOfTime once the deadline has passed, and OSError if the path cannot be opened.
+    the end becomes a clip of its own if it fills a window, or if the song has no other clip; else it is left out. Of a
+    song longer than `excerpts` of 30 seconds, if that is not 0, these are heard in place of the whole, unless all of
+    them are silent; what remains of one that fills no window goes on with the next. No more than some seconds are held
+    as sound, however long the file. Raises UnreadableAudio if the file is not sound, damaged, or under one second long,
+    TooLong as soon as more than `longest_seconds` of it are known, OutOfTime once the deadline has passed, and OSError
+    if the path cannot be opened.
     """
     began = perf_counter()
     mel_seconds = 0.0
-    with open_audio(source, deadline) as sound:
+    with open_audio(source, deadline, excerpts) as sound:
         rate = sound.sample_rate_hz
         reader = _ClipReader(rate, settings, patches)
         silence = SilenceFilter(rate)
-        samples = 0
-        for block in sound.blocks:
-            samples += len(block)
-            if samples > longest_seconds * rate:
-                raise TooLong(f"The song is longer than {longest_seconds / 60:g} minutes. Use a part of it.")
+        heard = 0
+        for start, blocks in sound.parts:
+            silence.begin(start)
+            for block in blocks:
+                heard += len(block)
+                if max(heard, sound.samples or 0) > longest_seconds * rate:
+                    raise TooLong(f"The song is longer than {longest_seconds / 60:g} minutes. Use a part of it.")
+                decoded = perf_counter()
+                for piece in silence.add(block):
+                    reader.add(piece)
+                mel_seconds += perf_counter() - decoded
             decoded = perf_counter()
-            for piece in silence.add(block):
+            for piece in silence.finish():
                 reader.add(piece)
+            reader.end_part()
             mel_seconds += perf_counter() - decoded
-        if samples < SHORTEST_SECONDS * rate:
-            raise UnreadableAudio(
-                f"The file holds {samples / rate:.2f} seconds of sound. At least one second is needed."
-            )
-        decode_seconds = perf_counter() - began - mel_seconds
-        for piece in silence.finish():
-            reader.add(piece)
-        clips = reader.finish()
-        mel_seconds = perf_counter() - began - decode_seconds
-        return SongClips(clips, samples / rate, rate, sound.channels, decode_seconds, mel_seconds, sound.complete)
+    samples = heard if sound.samples is None else sound.samples
+    if samples < SHORTEST_SECONDS * rate:
+        raise UnreadableAudio(f"The file holds {samples / rate:.2f} seconds of sound. At least one second is needed.")
+    if heard < samples and not silence.has_heard_sound:
+        return song_clips(source, settings, longest_seconds, patches, deadline)
+    decoded = perf_counter()
+    clips = reader.finish()
+    mel_seconds += perf_counter() - decoded
+    decode_seconds = perf_counter() - began - mel_seconds
+    return SongClips(
+        clips, samples / rate, heard / rate, rate, sound.channels, decode_seconds, mel_seconds, sound.complete
+    )
 
 
 def scale_clip(decibels: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -156,10 +170,13 @@ class _ClipReader:
                 self._clips.append(self._clip())
                 self._begin()
 
-    def finish(self) -> list[Clip]:
-        if self._mel.samples >= self._settings.window_seconds * self._rate or not self._clips:
+    def end_part(self) -> None:
+        if self._mel.samples >= self._settings.window_seconds * self._rate:
             self._clips.append(self._clip())
-        return self._clips
+            self._begin()
+
+    def finish(self) -> list[Clip]:
+        return self._clips or [self._clip()]
 
     def _begin(self) -> None:
         self._mel = MelClip(self._rate, self._settings)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from features.mpeg_audio import find_frames, skip_id3v2
+from features.mpeg_audio import Frames, find_frames, skip_id3v2
 from features.ogg import read_pages
 
 # A header may state a little more than there is: encoder padding, a size with the header counted twice.
@@ -37,13 +37,13 @@ class Container:
     `complete` is True if the container states a length or an end and the file has it, False if the file is cut short,
     and None if the container states neither. `libsndfile` says whether libsndfile reads all of it. `parts` are to be
     decoded one after the other, each as the ranges of bytes that it is made of; none stand for the whole file. `mpeg`
-    says that it is MPEG audio, and `protected` that it is encrypted.
+    has the frames of MPEG audio, and `protected` says that it is encrypted.
     """
 
     complete: bool | None = None
     libsndfile: bool = True
     parts: Sequence[Sequence[tuple[int, int]]] = ()
-    mpeg: bool = False
+    mpeg: Frames | None = None
     protected: bool = False
 
 
@@ -59,7 +59,7 @@ def read_container(file: BinaryIO) -> Container:
     if frames is None:
         return Container()
     complete = None if frames.stated is None else frames.number >= (1 - MISSING_TOLERANCE) * frames.stated
-    return Container(complete, frames.plain, parts=[frames.ranges], mpeg=True)
+    return Container(complete, frames.plain, parts=[frames.ranges], mpeg=frames)
 
 
 def _flac(file: BinaryIO, start: int) -> Container:

@@ -18,6 +18,8 @@ _ID3V1_BYTES = 128
 # Frames that must follow one another before bytes are taken for MPEG audio; fewer do before the end or one of these.
 _PROOF = 3
 _TAGS = (b"TAG", b"ID3", b"APETAGEX", b"LYRICS")
+# The position of every frame would take much memory for hours of them.
+MARK_FRAMES = 16
 
 # By (is version 1, layer): kbit/s for each index of the header.
 _KBITS = {
@@ -64,13 +66,17 @@ class Frames:
     """The frames of a file: `ranges` are the bytes from and to which they follow one another.
 
     Of `number` frames with sound, headers state `stated`, or None where a song in the file has no such header. `plain`
-    says that the file is one song whose header states its frames truly, with nothing but tags around it.
+    says that the file is one song whose header states its frames truly, with nothing but tags around it. Where it is a
+    single run of frames of one kind, without such a header, each holds `frame_samples` samples, and `marks` are the
+    bytes at which every 16th of them begins; else `marks` is empty.
     """
 
     ranges: list[tuple[int, int]]
     number: int
     stated: int | None
     plain: bool
+    frame_samples: int
+    marks: list[int]
 
 
 def find_frames(file: BinaryIO, start: int) -> Frames | None:
@@ -90,13 +96,16 @@ def find_frames(file: BinaryIO, start: int) -> Frames | None:
     stated = sum(walk.stated) if walk.stated and all(walk.stated) else None
     number = walk.number - len(walk.stated)
     plain = stated is not None and number <= stated + 1 and len(ranges) == len(walk.stated) == 1 and first == start
-    return Frames(ranges, number, stated, plain)
+    alike = len(ranges) == 1 and not walk.stated and len(set(map(_kind, walk.headers))) == 1 and walk.tries > 0
+    frame_samples = _frame_samples(next(iter(walk.headers))) if alike else 0
+    return Frames(ranges, number, stated, plain, frame_samples, walk.marks if alike else [])
 
 
 class _Walk:
     """Goes through a file from frame to frame.
 
     `number` frames have been found, and `stated` holds the numbers that the headers among them state, 0 for unknown.
+    `headers` has the different beginnings of frames, of three bytes, and `marks` is where every 16th of a run begins.
     """
 
     def __init__(self, file: BinaryIO) -> None:
@@ -104,6 +113,8 @@ class _Walk:
         self.size = file.seek(0, 2)
         self.number = 0
         self.stated: list[int] = []
+        self.headers: set[bytes] = set()
+        self.marks: list[int] = []
         self.tries = _MAX_TRIES
 
     def run(self, start: int) -> int:
@@ -118,10 +129,14 @@ class _Walk:
             offset = position - chunk_start
             if offset + 3 > len(chunk):
                 chunk, chunk_start, offset = self._read(position, _CHUNK_BYTES), position, 0
-            length = _FRAME_BYTES.get(chunk[offset : offset + 3])
+            header = chunk[offset : offset + 3]
+            length = _FRAME_BYTES.get(header)
             if length is None or position + length > self.size:
                 self.number += count
                 return position
+            self.headers.add(header)
+            if count % MARK_FRAMES == 0:
+                self.marks.append(position)
             if count == header_at:
                 frames = _stated_frames(self._read(position, length))
                 if frames is not None:
@@ -166,6 +181,14 @@ class _Walk:
 def _kind(header: bytes) -> tuple[int, int]:
     """Return the part of a header that all frames of a song share: version and layer, and sample rate."""
     return header[1] & 0xFE, header[2] & 0x0C
+
+
+def _frame_samples(header: bytes) -> int:
+    """Return the number of samples that a frame holds, by the first bytes of its header."""
+    layer = 4 - (header[1] >> 1 & 3)
+    if layer == 1:
+        return 384
+    return 576 if layer == 3 and header[1] >> 3 & 3 != _VERSION_1 else 1152
 
 
 def _stated_frames(frame: bytes) -> int | None:

@@ -3,6 +3,10 @@
 import math
 from dataclasses import dataclass
 
+# A song may be heard in excerpts: at most so many, each so long.
+MAX_EXCERPTS = 100
+EXCERPT_SECONDS = 30.0
+
 
 @dataclass(frozen=True)
 class MelSettings:

@@ -18,14 +18,24 @@ Piece = tuple[int, NDArray[np.float32]]
 class SilenceFilter:
     """Takes the blocks of a song, however they are cut, and returns the sound without silence.
 
-    A stretch of at least one second in which no sample comes within 60 dB of the loudest so far is left out.
+    A stretch of at least one second in which no sample comes within 60 dB of the loudest so far is left out. A song may
+    come in several parts, each between `begin` and `finish`.
     """
 
     def __init__(self, sample_rate_hz: int) -> None:
         self._chunk = max(1, round(_CHUNK_SECONDS * sample_rate_hz))
         self._shortest = _SHORTEST_SECONDS * sample_rate_hz
         self._loudest = 0.0
-        self._position = 0
+        self.begin(0)
+
+    @property
+    def has_heard_sound(self) -> bool:
+        """Whether anything was louder than silence."""
+        return self._loudest > _LAST_BIT
+
+    def begin(self, position: int) -> None:
+        """Begin with the part of the song that starts at a position, in samples."""
+        self._position = position
         self._rest = np.zeros(0, np.float32)
         # A silent stretch that is still short enough to be a pause.
         self._pause: list[Piece] = []
@@ -52,12 +62,12 @@ class SilenceFilter:
         return pieces
 
     def finish(self) -> list[Piece]:
-        """Return the remaining pieces at the end of the song."""
+        """Return the remaining pieces at the end of a part."""
         rest, self._rest = self._rest, np.zeros(0, np.float32)
         silent = not len(rest) or max(rest.max(), -rest.min()) <= max(self._loudest * _SILENT_RATIO, _LAST_BIT)
         pieces = self._take(rest, silent=bool(silent))
         # A pause at the end is music if there was any.
-        return [*pieces, *self._pause] if self._loudest > _LAST_BIT else pieces
+        return [*pieces, *self._pause] if self.has_heard_sound else pieces
 
     def _take(self, piece: NDArray[np.float32], *, silent: bool) -> list[Piece]:
         position = self._position

@@ -33,6 +33,7 @@ class SongWindows:
     end_seconds: NDArray[np.float64]
     weights: NDArray[np.float32]
     duration_seconds: float
+    heard_seconds: float
     sample_rate_hz: int
     channels: int
     decode_seconds: float
@@ -48,12 +49,13 @@ def song_windows(
     longest_seconds: float = math.inf,
     patches: PatchSettings | None = None,
     deadline: Deadline = NO_DEADLINE,
+    excerpts: int = 0,
 ) -> SongWindows:
     """Return the windows of an audio file, given as its path or its bytes, with patches if wanted.
 
-    Raises as `song_clips`.
+    The whole song is heard, or `excerpts` of it; raises as `song_clips`.
     """
-    song = song_clips(source, settings, longest_seconds, patches, deadline)
+    song = song_clips(source, settings, longest_seconds, patches, deadline, excerpts)
     starts = [window_starts(clip.scaled.shape[1], settings) * settings.frame_seconds for clip in song.clips]
     ends = [
         np.minimum(own + settings.window_seconds, clip.seconds) for clip, own in zip(song.clips, starts, strict=True)
@@ -66,6 +68,7 @@ def song_windows(
         _song_seconds(song.clips, ends) if weights.any() else np.array([song.duration_seconds]),
         weights,
         song.duration_seconds,
+        song.heard_seconds,
         song.sample_rate_hz,
         song.channels,
         song.decode_seconds,

@@ -7,7 +7,9 @@ import gzip
 import hashlib
 import json
 import os
+import re
 import zlib
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -17,6 +19,8 @@ MODELS = Path(__file__).resolve().parent.parent / "models"
 CARD_FILE = "card.json"
 ENCODER_CARD_FILE = "encoder.json"
 _DEFAULT_KIND = "best"
+_SONGS_SUFFIX = ".songs.txt"
+_NAME = re.compile(r"\w[\w .-]{0,99}")
 
 
 class BadBundle(ValueError):
@@ -36,18 +40,60 @@ class Bundle:
     encoder: bytes | None = None
 
 
-def save_bundle(bundle: Bundle, models: Path = MODELS) -> Path:
+def save_bundle(bundle: Bundle, models: Path = MODELS, learned: Iterable[str] = ()) -> Path:
     """Write a bundle as the folder `models/<name>`, in place of a former one, and return that folder.
 
     The card written has the hash of the weights. The card comes last, in one step: interrupted before it, the call
-    leaves the former bundle whole.
+    leaves the former bundle whole. `learned` are hashes of the songs that it has learned from (see `songs_file`).
     """
     folder = models / bundle.card.name
     if bundle.card.encoder and bundle.encoder:
         save_encoder(bundle.card.encoder, bundle.encoder, models)
     card = replace(bundle.card, weights_sha256=hashlib.sha256(bundle.weights).hexdigest())
+    songs = songs_file(folder, card)
+    if hashes := sorted(learned):
+        folder.mkdir(parents=True, exist_ok=True)
+        write_whole(songs, "".join(f"{line}\n" for line in hashes).encode())
+    else:
+        songs.unlink(missing_ok=True)
     _save(folder, card.weights_sha256, bundle.weights, CARD_FILE, card.to_json())
+    for stale in set(folder.glob(f"*{_SONGS_SUFFIX}")) - {songs}:
+        stale.unlink()
     return folder
+
+
+def is_name(name: str) -> bool:
+    """Return whether a bundle and its folder can have this name."""
+    return _NAME.fullmatch(name) is not None
+
+
+def require_free(name: str, models: Path = MODELS, *, force: bool = False) -> None:
+    """Raise BadBundle if a new bundle cannot have this name: with `force`, it may replace another bundle."""
+    folder = models / name
+    if not is_name(name):
+        raise BadBundle(
+            f"A bundle cannot be named {name!r}. Use up to 100 letters, digits, spaces and - _ . only, "
+            "with a letter, a digit or _ in front."
+        )
+    if models.exists() and not models.is_dir():
+        raise BadBundle(f"{models} is no folder. Name a folder for the bundle with --models.")
+    if not os.path.lexists(folder):
+        return
+    if not (folder / CARD_FILE).is_file():
+        raise BadBundle(f"{folder} is there already, and is no model. Choose another name with --name.")
+    if not force:
+        raise BadBundle(
+            f"The model {folder} is there already. Choose another name with --name or another folder with --models, "
+            "or replace it with --force."
+        )
+
+
+def songs_file(folder: Path, card: ModelCard) -> Path:
+    """Return the file of a bundle that has the hashes of the songs it has learned from, a line each.
+
+    Only bundles of `python -m training fit` have one. Whoever trains knows which hashes they are.
+    """
+    return folder / f"{card.weights_sha256[:12]}{_SONGS_SUFFIX}"
 
 
 def save_encoder(card: EncoderCard, weights: bytes, models: Path = MODELS) -> Path:

@@ -16,10 +16,26 @@ class BadCard(ValueError):
 
 
 @dataclass(frozen=True)
+class Groups:
+    """Which tracks of own music are known to be of one artist, album or recording.
+
+    `tracks_by_source` counts the tracks whose group is known, by what told it: "table", "folders", "tags", "file names"
+    or "sound". Each of the `unknown_tracks` is a group of its own, and the scores may be flattered where there are any.
+    They are flattered where groups stand `on_two_sides` of the split.
+    """
+
+    groups: int
+    tracks_by_source: dict[str, int]
+    unknown_tracks: int
+    on_two_sides: int
+
+
+@dataclass(frozen=True)
 class Training:
     """Where the weights come from: the counts are of tracks, `command` made the bundle.
 
-    `model` names the kind of model ("svm", "cnn" and so on, or "imported"), `protocol` the split.
+    `model` names the kind of model ("svm", "cnn" and so on, or "imported"), `protocol` the split. `groups` are those of
+    own music, None for a public data set.
     """
 
     model: str
@@ -30,6 +46,7 @@ class Training:
     test_tracks: int
     seed: int
     command: str
+    groups: Groups | None = None
 
 
 @dataclass(frozen=True)
@@ -109,6 +126,8 @@ class ModelCard:
                 raise ValueError("temperature must be over 0, and not_sure_below from 0 to 1")
             if not all(0 <= share <= 1 for side in card.scores.values() for share in (side.accuracy, side.macro_f1)):
                 raise ValueError("scores must be from 0 to 1")
+            if not all(map(str.strip, card.genres)) or len(set(card.genres)) < len(card.genres):
+                raise ValueError("genres must have different names, none of them empty")
         except (ValueError, RecursionError) as error:
             raise BadCard(
                 f"The model card cannot be read ({error}). Train the model again with this version."

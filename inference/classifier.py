@@ -73,9 +73,12 @@ class GenreClassifier:
         self._session = load_session(bundle.weights, self.card.name, inputs, OUTPUT, len(self.card.genres), shapes)
         self._inputs = [graph_input.name for graph_input in self._session.get_inputs()]
 
-    def classify(self, source: Path | str | bytes) -> Prediction:
-        """Return the prediction for an audio file, given as its path or its bytes; raises as `song_windows`."""
-        return self.predict(song_windows(source, self.card.mel, patches=self.card.patches))
+    def classify(self, source: Path | str | bytes, excerpts: int = 0) -> Prediction:
+        """Return the prediction for an audio file, given as its path or its bytes; raises as `song_windows`.
+
+        The whole song is heard, or `excerpts` of 30 seconds.
+        """
+        return self.predict(song_windows(source, self.card.mel, patches=self.card.patches, excerpts=excerpts))
 
     def predict(
         self, song: SongWindows, encoded: Encoded | None = None, deadline: Deadline = NO_DEADLINE
@@ -103,7 +106,13 @@ class GenreClassifier:
                 Segment(round(float(start), 3), round(float(end), 3), genre, float(row.max()))
                 for start, end, genre, row in zip(song.start_seconds, song.end_seconds, sure, by_window, strict=True)
             ],
-            audio=AudioInfo(round(song.duration_seconds, 3), song.sample_rate_hz, song.channels, song.complete),
+            audio=AudioInfo(
+                round(song.duration_seconds, 3),
+                round(song.heard_seconds, 3),
+                song.sample_rate_hz,
+                song.channels,
+                song.complete,
+            ),
             model=ModelInfo(self.card.name, self.card.version),
         )
 

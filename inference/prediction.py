@@ -17,11 +17,13 @@ class Segment:
 class AudioInfo:
     """The sound of the file, as it was decoded.
 
-    `complete` is True if the file states its length or its end and has it, and None if it states neither: then a part
-    may be missing. A file that lacks a part it states is not predicted at all.
+    Of `duration_seconds`, `heard_seconds` were heard: all of them, or those of excerpts. `complete` is True if the file
+    states its length or its end and has it, and None if it states neither: then a part may be missing. A file that
+    lacks a part it states is not predicted at all, but damage between excerpts is not noticed.
     """
 
     duration_seconds: float
+    heard_seconds: float
     sample_rate_hz: int
     channels: int
     complete: bool | None = None

@@ -38,12 +38,12 @@ class Analyser:
             self._classifier(name)
         self._ask = ask
 
-    async def windows(self, audio: bytes, card: ModelCard, work: Work) -> SongWindows:
-        """Return a song's windows; raise Refusal if it has none, or nobody answers."""
+    async def windows(self, audio: bytes, card: ModelCard, work: Work, excerpts: int = 0) -> SongWindows:
+        """Return the windows of a song, or of its excerpts; raise Refusal if it has none, or nobody answers."""
         if self._ask is None:
-            return await work.run(_windows, audio, card.mel, card.patches, work.deadline)
+            return await work.run(_windows, audio, card.mel, card.patches, work.deadline, excerpts)
         for _ in range(2):
-            question = hop.question(audio, card.mel, card.patches, work.deadline.seconds_left())
+            question = hop.question(audio, card.mel, card.patches, work.deadline.seconds_left(), excerpts)
             try:
                 return hop.read_answer(await self._ask(question))
             except aiohttp.ClientConnectionError as error:
@@ -64,18 +64,20 @@ class Analyser:
 
 async def answer_question(question: bytes, turns: Turns) -> bytes:
     """Return MelFeatures' answer to a question of GenreService, within the time that it waits."""
-    audio, mel, patches, seconds = hop.read_question(question)
+    audio, mel, patches, seconds, excerpts = hop.read_question(question)
     call_deadline.set(Deadline(seconds))
     try:
         async with turns.song(len(audio)) as work:
-            return await work.run(lambda: hop.answer(_windows(audio, mel, patches, work.deadline)))
+            return await work.run(lambda: hop.answer(_windows(audio, mel, patches, work.deadline, excerpts)))
     except Refusal as problem:
         return hop.answer(problem)
 
 
-def _windows(audio: bytes, mel: MelSettings, patches: PatchSettings | None, deadline: Deadline) -> SongWindows:
+def _windows(
+    audio: bytes, mel: MelSettings, patches: PatchSettings | None, deadline: Deadline, excerpts: int
+) -> SongWindows:
     try:
-        return song_windows(audio, mel, SETTINGS.song_seconds, patches, deadline)
+        return song_windows(audio, mel, SETTINGS.song_seconds, patches, deadline, excerpts)
     except UnreadableAudio as error:
         raise Refusal(400, str(error), "unreadable audio") from error
     except TooLong as error:

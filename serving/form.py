@@ -17,6 +17,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import Message
 
+from features.settings import EXCERPT_SECONDS, MAX_EXCERPTS
 from serving.errors import CLIENT_GONE, Refusal
 from serving.settings import SETTINGS
 
@@ -35,6 +36,13 @@ _MODEL = Field(None, description="Name of the model, from GET /models.", example
 _TOP_K = Field(
     None, ge=1, le=MAX_TOP_K, description="Answer with the probabilities of only so many genres.", examples=[3]
 )
+_EXCERPTS = Field(
+    None,
+    ge=1,
+    le=MAX_EXCERPTS,
+    description=f"Hear only so many excerpts of {EXCERPT_SECONDS:g} seconds, spread over the song; else all of it.",
+    examples=[3],
+)
 
 _logger = logging.getLogger("bentoml.genre")
 
@@ -46,6 +54,7 @@ class SongForm(bentoml.IODescriptor):
         description="A song of 1 second or more: WAV, AIFF, FLAC, MP3, Ogg, Opus, M4A, WMA, WebM or video."
     )
     model: str | None = _MODEL
+    excerpts: int | None = _EXCERPTS
 
     @classmethod
     async def from_http_request(cls, request: Request, serde: Any) -> "SongForm":  # noqa: ARG003 - BentoML's signature
@@ -72,6 +81,7 @@ class BatchForm(bentoml.IODescriptor):
 
     audio: list[Path] = Field(description=f"Songs as POST /classify takes them, up to {SETTINGS.batch_files}.")
     model: str | None = _MODEL
+    excerpts: int | None = _EXCERPTS
     top_k: int | None = _TOP_K
 
     @classmethod
@@ -146,10 +156,16 @@ async def _read_checked(request: Request, max_files: int, max_bytes: int) -> dic
     model = _value(form, "model")
     if not isinstance(model, str | None):
         raise Refusal(400, "The field 'model' must be the name of a model. GET /models lists them.", "field")
-    top_k = _value(form, "top_k")
-    if isinstance(top_k, bool) or not (top_k is None or (isinstance(top_k, int) and 1 <= top_k <= MAX_TOP_K)):
-        raise Refusal(400, f"The field 'top_k' must be a whole number from 1 to {MAX_TOP_K}.", "field")
-    return {"audio": files, "model": model, "top_k": top_k}
+    numbers = {name: _number(form, name, most) for name, most in (("top_k", MAX_TOP_K), ("excerpts", MAX_EXCERPTS))}
+    return {"audio": files, "model": model, **numbers}
+
+
+def _number(form: FormData, name: str, most: int) -> int | None:
+    """Return the whole number in a field, from 1 on; None if the field is absent."""
+    number = _value(form, name)
+    if number is None or (type(number) is int and 1 <= number <= most):
+        return number
+    raise Refusal(400, f"The field {name!r} must be a whole number from 1 to {most}.", "field")
 
 
 def _value(form: FormData, name: str) -> Any:

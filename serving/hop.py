@@ -19,20 +19,25 @@ from serving.errors import Refusal
 _HEAD_LENGTH_BYTES = 4
 
 
-def question(audio: bytes, mel: MelSettings, patches: PatchSettings | None, seconds: float) -> bytes:
+def question(audio: bytes, mel: MelSettings, patches: PatchSettings | None, seconds: float, excerpts: int) -> bytes:
     """Return the message that asks for a song's windows, and for patches if there are settings of them.
 
-    `seconds` is how long the answer is waited for.
+    `seconds` is how long the answer is waited for. The whole song is to be heard, or `excerpts` of it.
     """
-    head = {"mel": asdict(mel), "patches": asdict(patches) if patches else None, "seconds": seconds}
+    head = {
+        "mel": asdict(mel),
+        "patches": asdict(patches) if patches else None,
+        "seconds": seconds,
+        "excerpts": excerpts,
+    }
     return _joined(head, audio)
 
 
-def read_question(message: bytes) -> tuple[bytes, MelSettings, PatchSettings | None, float]:
+def read_question(message: bytes) -> tuple[bytes, MelSettings, PatchSettings | None, float, int]:
     """Return the arguments of `question`."""
     head, body = _parted(message)
     patches = PatchSettings(**head["patches"]) if head["patches"] else None
-    return bytes(body), MelSettings(**head["mel"]), patches, head["seconds"]
+    return bytes(body), MelSettings(**head["mel"]), patches, head["seconds"], head["excerpts"]
 
 
 def answer(song: SongWindows | Refusal) -> bytes:

@@ -24,6 +24,8 @@ DESCRIPTION = """What genre is this song?
 `tags` has up to 5 Last.fm tags, the most probable first. Each has a probability of its own, 0.1 or more: they do not
 add up to 1. `tags` is empty for a model without tags and for silence.
 
+All of a song is heard, unless `excerpts` asks for parts of it; `audio.heard_seconds` says how much was.
+
 A header X-Request-ID, of up to 128 letters, digits and ._:/+=-, comes back with the answer and stands in the log.
 
 Every error is a JSON object with one field, `error`, that says what is wrong and what to do."""
@@ -34,7 +36,13 @@ EXAMPLE_ANSWER = {
     "probabilities": {"blues": 0.83, "jazz": 0.11, "rock": 0.06},
     "tags": {"blues": 0.72, "guitar": 0.31, "acoustic": 0.14},
     "segments": [{"start_seconds": 0.0, "end_seconds": 9.932, "genre": "blues", "confidence": 0.8}],
-    "audio": {"duration_seconds": 30.0, "sample_rate_hz": 22050, "channels": 1, "complete": True},
+    "audio": {
+        "duration_seconds": 30.0,
+        "heard_seconds": 30.0,
+        "sample_rate_hz": 22050,
+        "channels": 1,
+        "complete": True,
+    },
     "model": {"name": "gtzan-best", "version": "1.0.0"},
 }
 ERRORS = {
@@ -104,7 +112,7 @@ def document(bentoml_document: Mapping[str, Any]) -> dict[str, Any]:
             "/models": {
                 "get": {
                     "summary": "List the models",
-                    "description": "Every model's card: its genres, how it was trained, and its honest scores.",
+                    "description": "Every model's card: its genres, how it was trained, and its scores.",
                     "operationId": "GenreService__models",
                     "tags": classify["tags"],
                     "responses": {

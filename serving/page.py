@@ -3,6 +3,7 @@
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
+from features.settings import MAX_EXCERPTS
 from serving.form import MAX_TOP_K
 
 # Addresses are relative, so that the page works behind a proxy that puts a path before them.
@@ -24,6 +25,8 @@ pre {{ overflow-x: auto; }}
 <label>Song <input type="file" name="audio" required></label>
 <label>Model <input type="text" name="model" placeholder="the default"></label>
 <label>Number of genres <input type="number" name="top_k" min="1" max="{MAX_TOP_K}" placeholder="all"></label>
+<label>Excerpts of 30 seconds <input type="number" name="excerpts" min="1" max="{MAX_EXCERPTS}"
+placeholder="the whole song"></label>
 <button>Classify</button>
 <button formaction="explain">Explain with a picture</button>
 </form>

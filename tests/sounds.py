@@ -49,7 +49,10 @@ def encode(samples: NDArray[np.float32], rate: int, suffix: str) -> bytes:
     buffer = io.BytesIO()
     if suffix in LIBSNDFILE:
         container, subtype = LIBSNDFILE[suffix]
-        soundfile.write(buffer, samples, rate, format=container, subtype=subtype)
+        with soundfile.SoundFile(buffer, "w", rate, samples.shape[1], subtype, format=container) as file:
+            # A minute of Vorbis at once overflows libsndfile's stack.
+            for start in range(0, len(samples), rate):
+                file.write(samples[start : start + rate])
         return buffer.getvalue()
     container, codec = FFMPEG[suffix]
     with av.open(buffer, "w", format=container) as output:

@@ -69,6 +69,7 @@ def test_an_answer_is_complete(classifier: GenreClassifier) -> None:
         assert 0.1 <= segment.confidence <= 1
     assert asdict(prediction.audio) == {
         "duration_seconds": 65.0,
+        "heard_seconds": 65.0,
         "sample_rate_hz": 44_100,
         "channels": 2,
         "complete": True,

@@ -38,7 +38,8 @@ def listener(**parts: tuple[slice, slice]) -> GenreClassifier:
 def song_of(windows: NDArray[np.float32]) -> SongWindows:
     starts = 10.01 * np.arange(len(windows), dtype=np.float64)
     weights = np.ones(len(windows), np.float32)
-    return SongWindows(windows, starts, starts + 9.93, weights, 10.01 * len(windows), 22_050, 1, 0.0, 0.0)
+    seconds = 10.01 * len(windows)
+    return SongWindows(windows, starts, starts + 9.93, weights, seconds, seconds, 22_050, 1, 0.0, 0.0)
 
 
 def test_the_part_that_a_model_listens_to_has_all_the_weight() -> None:

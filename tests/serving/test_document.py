@@ -47,7 +47,7 @@ def test_every_number_has_a_range(document: dict[str, Any]) -> None:
         assert number.keys() & {"minimum", "exclusiveMinimum"}, number
 
 
-def test_every_form_must_be_sent_and_its_number_has_two_limits(document: dict[str, Any]) -> None:
+def test_every_form_must_be_sent_and_its_numbers_have_two_limits(document: dict[str, Any]) -> None:
     posts = {path: methods["post"] for path, methods in document["paths"].items() if "post" in methods}
     assert set(posts) == {"/classify", "/classify_batch", "/explain"}
     for post in posts.values():
@@ -57,6 +57,9 @@ def test_every_form_must_be_sent_and_its_number_has_two_limits(document: dict[st
         form = posts[path]["requestBody"]["content"]["multipart/form-data"]["schema"]
         top_k = form["properties"]["top_k"]
         assert (top_k["minimum"], top_k["maximum"]) == (1, 1000)
+    for post in posts.values():
+        excerpts = post["requestBody"]["content"]["multipart/form-data"]["schema"]["properties"]["excerpts"]
+        assert (excerpts["minimum"], excerpts["maximum"]) == (1, 100)
 
 
 @pytest.mark.slow

@@ -44,7 +44,7 @@ def answered(question: bytes) -> SongWindows:
 @pytest.mark.parametrize("mel", [MelSettings(), MelSettings(hop_length=512, fmin_hz=50.0)])
 @pytest.mark.parametrize("patches", [None, PatchSettings(), PatchSettings(patches_per_window=3, level_db=10.5)])
 def test_a_question_arrives(audio: bytes, mel: MelSettings, patches: PatchSettings | None) -> None:
-    assert hop.read_question(hop.question(audio, mel, patches, 12.5)) == (audio, mel, patches, 12.5)
+    assert hop.read_question(hop.question(audio, mel, patches, 12.5, 3)) == (audio, mel, patches, 12.5, 3)
 
 
 @pytest.mark.parametrize("bandwidth", [FULL_BANDWIDTH, Bandwidth(0.0, 3703.25), Bandwidth(250.5, np.inf)])
@@ -71,18 +71,20 @@ def test_a_refusal_arrives_as_what_is_raised() -> None:
 def test_windows_of_another_process_have_the_same_prediction(name: str) -> None:
     classifier = GenreClassifier(load_bundle(MODELS / name))
     encoder = classifier.card.encoder
-    question = hop.question(AUDIO, classifier.card.mel, encoder.patches if encoder else None, 60)
-    assert classifier.predict(answered(question)) == classifier.classify(AUDIO)
+    audio = encode(music(65, 22_050), 22_050, "flac")
+    for excerpts in (0, 2):
+        question = hop.question(audio, classifier.card.mel, encoder.patches if encoder else None, 60, excerpts)
+        assert classifier.predict(answered(question)) == classifier.classify(audio, excerpts)
 
 
 def test_a_question_about_no_sound_is_refused() -> None:
     with pytest.raises(Refusal) as raised:
-        answered(hop.question(b"words", MelSettings(), PatchSettings(), 60))
+        answered(hop.question(b"words", MelSettings(), PatchSettings(), 60, 0))
     assert (raised.value.status, raised.value.reason) == (400, "unreadable audio")
 
 
 @pytest.mark.parametrize("seconds", [-1, 0.01])
 def test_a_question_is_answered_within_the_time_that_it_states(seconds: float) -> None:
     with pytest.raises(Refusal) as raised:
-        answered(hop.question(single_samples(300_000), MelSettings(), PatchSettings(), seconds))
+        answered(hop.question(single_samples(300_000), MelSettings(), PatchSettings(), seconds, 0))
     assert raised.value.status in (503, 504)

@@ -58,7 +58,13 @@ def test_a_song_gets_its_genre(server: Server) -> None:
     answer = response.json()
     assert list(answer) == ["genre", "confidence", "probabilities", "tags", "segments", "audio", "model"]
     assert answer["model"]["name"] == next(iter(list_cards()))
-    assert answer["audio"] == {"duration_seconds": 35.0, "sample_rate_hz": 44100, "channels": 2, "complete": True}
+    assert answer["audio"] == {
+        "duration_seconds": 35.0,
+        "heard_seconds": 35.0,
+        "sample_rate_hz": 44100,
+        "channels": 2,
+        "complete": True,
+    }
     likeliest = max(answer["probabilities"], key=answer["probabilities"].__getitem__)
     assert answer["confidence"] == answer["probabilities"][likeliest]
     assert answer["genre"] in (likeliest, None)
@@ -162,7 +168,7 @@ def test_it_documents_itself(server: Server) -> None:
     classify_post = document["paths"]["/classify"]["post"]
     form = classify_post["requestBody"]["content"]["multipart/form-data"]["schema"]
     assert form["required"] == ["audio"]
-    assert set(form["properties"]) == {"audio", "model", "top_k"}
+    assert set(form["properties"]) == {"audio", "model", "excerpts", "top_k"}
     assert all(field["description"] for field in form["properties"].values())
     example = classify_post["responses"]["200"]["content"]["application/json"]["example"]
     assert list(example) == list(classify(server, SONG).json())
@@ -238,6 +244,11 @@ def test_what_cannot_be_classified_is_a_400_that_says_why(content: bytes, messag
         ({"top_k": "1001"}, "whole number"),
         ({"top_k": str(2**63)}, "whole number"),
         ({"top_k": str(10**500)}, "whole number"),
+        ({"excerpts": "0"}, "from 1 to 100"),
+        ({"excerpts": "101"}, "from 1 to 100"),
+        ({"excerpts": "2.5"}, "from 1 to 100"),
+        ({"excerpts": "true"}, "from 1 to 100"),
+        ({"excerpts": "all"}, "from 1 to 100"),
     ],
 )
 def test_a_field_that_makes_no_sense_is_a_400(fields: dict[str, str], message: str, server: Server) -> None:
