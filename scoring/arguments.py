@@ -1,93 +1,189 @@
-"""The command line of scoring: what may be asked for."""
+"""The command line of scoring: arguments, usage and help."""
 
 import argparse
 import os
+import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-from inference.bundle import MODELS
+from inference.bundle import MODELS, find_card, list_cards
+from inference.options import add_excerpts
+from scoring.table import STANDARD_OUTPUT
+from scoring.version import version
 
 UNDO = "undo"
+_MORE = """\
+sources: songs in any format, folders with all in them, lists (.txt, .m3u, .m3u8;
+.csv with a column "path"), and objects in S3. Of folders and S3, --include and
+--exclude choose by shell patterns, for the path below the source or for the name
+of the song or of a folder: '*.flac', 'Live/*', Audiobooks.
+
+tables: NAME.parquet, NAME.csv, NAME.json, NAME.jsonl, FOLDER/ for Parquet in
+parts, the same in s3://..., and - for JSON Lines on standard output, which needs
+--journal. The journal of a table in s3://... is in the current folder.
+
+A run that was stopped or killed resumes when the same command is started again.
+A finished one scores only new and changed files, and those whose error may have
+gone: a longer --timeout tries slow songs again. --dry-run scores and writes
+nothing; with --write-tags it scores, and lists the tags instead of writing them.
+
+exit status:
+  0    every file is scored, and every tag that was asked for is written
+  1    some files failed (their rows say why), or a tag, table or other output
+       could not be written
+  2    wrong usage, or an input or output that cannot be used; nothing is scored
+  130  stopped
+"""
+_UNDO_MORE = """\
+exit status:
+  0    every file is as it was before
+  1    some files have changed since, and are left alone, or cannot be written
+  2    wrong usage, or no undo journal
+  130  stopped
+"""
 
 
 def read(arguments: Sequence[str]) -> argparse.Namespace:
-    """Return what is asked for, with `command` UNDO or "score"; end the process with status 2 for wrong usage."""
+    """Return the arguments, with `command` UNDO or "score"; end the process with status 2 for wrong usage."""
     if arguments[:1] == [UNDO]:
         return _undo_parser().parse_args(arguments)
     parser = _score_parser()
     asked = parser.parse_args(arguments)
-    if asked.dry_run and not asked.write_tags:
-        parser.error("--dry-run lists what --write-tags would write: give both")
+    prints = STANDARD_OUTPUT in asked.out
+    if len(set(asked.out)) < len(asked.out):
+        parser.error("--out names the same table twice")
+    if asked.journal is None and asked.out == [STANDARD_OUTPUT]:
+        parser.error("--out - needs --journal FILE: the run resumes from it")
+    if prints and asked.dry_run:
+        parser.error("--out - and --dry-run both write to standard output: choose another --out")
+    if asked.address and asked.engine != "ray":
+        parser.error("--address is that of a Ray cluster: it needs --engine ray")
     return asked
 
 
 def _score_parser() -> argparse.ArgumentParser:
+    name = _program()
     parser = argparse.ArgumentParser(
-        prog="python -m scoring",
-        description="Score songs: a row of a table for each, with its genre and how sure that is.",
-        epilog="A run that was stopped goes on when it is started again; one that was finished scores what is new or "
-        "has changed. `undo JOURNAL` brings tagged files back to what they were. Exit status: 0, every file is scored; "
-        "1, some failed, and their rows say why; 2, wrong usage.",
+        prog=name,
+        usage=f"{name} SOURCE... --out TABLE [options]\n       {name} {UNDO} JOURNAL",
+        description="Predict the genre of songs, and write a table with one row per song.",
+        epilog=_MORE,
+        formatter_class=_Formatter,
+        add_help=False,
     )
-    parser.add_argument(
-        "sources",
-        nargs="+",
-        metavar="SOURCE",
-        help="a song, a folder, a list of paths (.txt, .m3u8, or .csv with a column 'path'), or s3://bucket/prefix",
-    )
-    parser.add_argument(
-        "--out", required=True, help="table.parquet, .csv or .jsonl, or folder/ for Parquet in parts; s3:// as well"
-    )
-    parser.add_argument("--model", help="name of the bundle; default: the service's")
-    parser.add_argument("--models", type=Path, default=MODELS, help="folder of bundles (default: %(default)s)")
-    parser.add_argument("--force", action="store_true", help="score again what is scored already")
-    parser.add_argument(
-        "--by-content", action="store_true", help="know a changed file by its content, not by size and time"
-    )
-    parser.add_argument(
-        "--timeout",
-        type=_seconds,
-        default=300.0,
-        metavar="SECONDS",
-        help="the most for one song (default: %(default)g)",
-    )
-    parser.add_argument(
-        "--journal", type=Path, help="file of what is done (default: beside the table, or here for one in a bucket)"
-    )
-    engine = parser.add_argument_group("where it is done")
-    engine.add_argument("--workers", type=_count, default=_cores(), help="processes (default: one a core)")
-    engine.add_argument("--engine", choices=("local", "ray"), default="local")
-    engine.add_argument("--address", help="a Ray cluster; default: one on this machine")
-    more = parser.add_argument_group("what is made of it beside the table")
-    more.add_argument("--playlists", type=Path, metavar="FOLDER", help="write a playlist a genre (M3U8)")
-    more.add_argument("--report", type=Path, metavar="FILE", help="write a page about the run (HTML)")
-    tags = parser.add_argument_group("tags")
-    tags.add_argument("--write-tags", action="store_true", help="write the genre into each file that has none")
-    tags.add_argument("--overwrite", action="store_true", help="also where another genre stands")
-    tags.add_argument(
-        "--least-confidence",
-        type=_share,
-        default=0.6,
-        metavar="SHARE",
-        help="of a genre written (default: %(default)g)",
-    )
-    tags.add_argument("--names", type=Path, metavar="FILE", help="your names of the genres: CSV genre,name, or JSON")
-    tags.add_argument("--dry-run", action="store_true", help="list what would be written, and write no tag")
-    tags.add_argument("--keep-time", action="store_true", help="tagged files keep their time of modification")
-    tags.add_argument("--undo-journal", type=Path, metavar="FILE", help="what `undo` takes (default: beside the table)")
+    _add_files(parser.add_argument_group("input and output"))
+    _add_scoring(parser.add_argument_group("scoring"))
+    _add_tags(parser.add_argument_group("tags in the song files"))
+    _add_messages(parser.add_argument_group("messages"))
     parser.set_defaults(command="score")
     return parser
 
 
+def _add_files(files: "argparse._ArgumentGroup") -> None:
+    files.add_argument(
+        "sources", nargs="+", metavar="SOURCE", help="song, folder, list of paths, or s3://bucket/prefix"
+    )
+    files.add_argument(
+        "--out",
+        action="append",
+        required=True,
+        metavar="TABLE",
+        help="table; its name says the format, see below; repeatable",
+    )
+    files.add_argument(
+        "--journal",
+        type=Path,
+        metavar="FILE",
+        help="what is scored so far (default: TABLE.journal)",
+    )
+    files.add_argument("--report", type=Path, metavar="FILE", help="write an HTML page about the run")
+    files.add_argument("--playlists", type=Path, metavar="FOLDER", help="write one M3U8 playlist per genre")
+    for option, action in (("--include", "take only these songs"), ("--exclude", "leave out these songs or folders")):
+        files.add_argument(
+            option, action="append", default=[], metavar="PATTERN", help=f"{action}, see below; repeatable"
+        )
+    files.add_argument("--relative-to", type=_folder, metavar="FOLDER", help="relative paths for songs in this folder")
+
+
+def _add_scoring(scoring: "argparse._ArgumentGroup") -> None:
+    scoring.add_argument("--model", metavar="NAME", help="model to use (default: the service's)")
+    scoring.add_argument(
+        "--models", type=Path, default=MODELS, metavar="FOLDER", help="folder of models (default: the shipped ones)"
+    )
+    add_excerpts(scoring)
+    scoring.add_argument("--force", action="store_true", help="score all files again; replace files of others")
+    scoring.add_argument("--retry-errors", action="store_true", help="score files with an error again")
+    scoring.add_argument("--by-content", action="store_true", help="find changes by content, not size and time")
+    scoring.add_argument("--dry-run", action="store_true", help="count the files to score, or list the tags")
+    scoring.add_argument(
+        "--timeout", type=_seconds, default=300.0, metavar="SECONDS", help="limit per song (default: %(default)g)"
+    )
+    scoring.add_argument(
+        "--workers", type=_count, default=_cores(), metavar="N", help="processes (default: one per core)"
+    )
+    scoring.add_argument("--engine", choices=("local", "ray"), default="local", help="local processes, or Ray")
+    scoring.add_argument(
+        "--address",
+        metavar="HOST:PORT",
+        help="Ray cluster (default: RAY_ADDRESS or a new one)",
+    )
+
+
+def _add_tags(tags: "argparse._ArgumentGroup") -> None:
+    tags.add_argument("--write-tags", action="store_true", help="write the genre into each file that has none")
+    tags.add_argument("--overwrite", action="store_true", help="replace other genres, too")
+    tags.add_argument(
+        "--least-confidence",
+        type=_share,
+        default=0.6,
+        metavar="P",
+        help="least confidence to write (default: %(default)g)",
+    )
+    tags.add_argument("--names", type=Path, metavar="FILE", help="your names of genres: CSV genre,name; or JSON")
+    tags.add_argument("--keep-time", action="store_true", help="keep the files' time of modification")
+    tags.add_argument("--undo-journal", type=Path, metavar="FILE", help=f"for `{UNDO}` (default: TABLE.tags)")
+
+
+def _add_messages(messages: "argparse._ArgumentGroup") -> None:
+    messages.add_argument("--quiet", action="store_true", help="write errors only")
+    messages.add_argument("--version", action=_Version, nargs=0, help="write the version")
+    messages.add_argument("-h", "--help", action="help", help="write this help")
+
+
 def _undo_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m scoring",
-        description="Bring files back to what they were before their tags were written, bit for bit. "
-        "Exit status: 0, all are; 1, some were changed since, and are left alone; 2, wrong usage.",
+        prog=_program(),
+        description="Restore files to what they were before their tags were written, bit for bit.",
+        epilog=_UNDO_MORE,
+        formatter_class=_Formatter,
     )
-    parser.add_argument("command", choices=[UNDO])
-    parser.add_argument("journal", type=Path, metavar="JOURNAL")
+    parser.add_argument("command", choices=[UNDO], metavar=UNDO, help="this command")
+    parser.add_argument("journal", type=Path, metavar="JOURNAL", help="undo journal of the run: TABLE.tags")
+    parser.add_argument("--quiet", action="store_true", help="write errors only")
     return parser
+
+
+class _Formatter(argparse.RawDescriptionHelpFormatter):
+    """Help with a description and an epilog as they are written, and more options on one line."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, max_help_position=27)
+
+
+class _Version(argparse.Action):
+    """Writes the versions of the command and of its default model."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
+        card = find_card(None, list_cards(MODELS))
+        sys.stdout.write(f"{parser.prog} {version()} (default model: {card.name} {card.version})\n")
+        parser.exit()
+
+
+def _program() -> str:
+    """Return the name that the command was started by."""
+    name = Path(sys.argv[0]).name
+    return "python -m scoring" if name == "__main__.py" else name
 
 
 def _cores() -> int:
@@ -95,22 +191,35 @@ def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def _folder(text: str) -> str:
+    if not os.path.isdir(text):  # noqa: PTH112 - the text is what is needed
+        raise argparse.ArgumentTypeError(f"there is no folder {text}")
+    return os.path.abspath(text)  # noqa: PTH100 - Path.resolve would follow links
+
+
 def _seconds(text: str) -> float:
-    value = float(text)
+    value = _number(text)
     if not value > 0:
         raise argparse.ArgumentTypeError(f"must be over 0, not {text}")
     return value
 
 
 def _share(text: str) -> float:
-    value = float(text)
+    value = _number(text)
     if not 0 <= value <= 1:
         raise argparse.ArgumentTypeError(f"must be from 0 to 1, not {text}")
     return value
 
 
 def _count(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"must be 1 or more, not {text}")
-    return value
+    value = _number(text)
+    if value < 1 or not value.is_integer():
+        raise argparse.ArgumentTypeError(f"must be 1 or more, without a fraction, not {text}")
+    return int(value)
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"must be a number, not {text!r}") from error

@@ -1,11 +1,14 @@
 """The files that runs have written: nothing else is replaced or removed."""
 
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from scoring import s3
 from scoring.row import in_bucket
 from scoring.sources import look
+from scoring.writing import naming
 
 _TABLE = "CREATE TABLE outputs (address TEXT PRIMARY KEY, version TEXT NOT NULL) WITHOUT ROWID"
 # While a file is being written: the former one is there, or the new one.
@@ -40,6 +43,14 @@ class Outputs:
                 f"{address} is there: this journal did not write it, or it was changed since. Choose another place, or "
                 "replace it with --force."
             )
+
+    @contextmanager
+    def writing(self, address: str) -> Iterator[None]:
+        """Record the file that the block writes; raise WriteFailed or BucketError if that fails."""
+        self.begin(address)
+        with naming(address):
+            yield
+        self.end(address)
 
     def begin(self, address: str) -> None:
         """Note that a file is about to be written."""

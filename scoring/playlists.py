@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from pathlib import Path, PurePath
 from typing import TextIO
 
+from scoring.addresses import Addresses, one_line
 from scoring.outputs import Outputs
 from scoring.row import Row
 
@@ -22,17 +23,19 @@ def playlist_paths(folder: Path, genres: Sequence[str]) -> dict[str, Path]:
     return paths
 
 
-def write_playlists(rows: Iterable[Row], paths: Mapping[str, Path], outputs: Outputs) -> dict[str, int]:
+def write_playlists(
+    rows: Iterable[Row], paths: Mapping[str, Path], outputs: Outputs, addresses: Addresses
+) -> dict[str, int]:
     """Write the playlist of every genre there is a song of, and return how many songs each holds.
 
-    The playlists of former runs are replaced, each in one step. A path that M3U8 cannot hold, one that is
-    no UTF-8 or has a line break, is left out. Raises OSError if the folder cannot be written to.
+    The playlists of former runs are replaced, each in one step. A path that M3U8 cannot hold, one that is no UTF-8 or
+    has a line break, is written as a file:/// URL. Raises OSError if the folder cannot be written to.
     """
     counts: dict[str, int] = {}
     lists: dict[str, TextIO] = {}
     with ExitStack() as files:
         for row in rows:
-            if row.genre is None or not _fits(row.path):
+            if row.genre is None:
                 continue
             if row.genre not in lists:
                 beside = _beside(paths[row.genre])
@@ -40,8 +43,9 @@ def write_playlists(rows: Iterable[Row], paths: Mapping[str, Path], outputs: Out
                 files.callback(beside.unlink, missing_ok=True)
                 lists[row.genre] = files.enter_context(open(beside, "w", encoding="utf-8"))
                 lists[row.genre].write("#EXTM3U\n")
-            title = PurePath(row.path).stem
-            lists[row.genre].write(f"#EXTINF:{round(row.duration_seconds or 0)},{title}\n{row.path}\n")
+            title = one_line(PurePath(row.path).stem)
+            path = addresses.in_playlist(row.path, paths[row.genre].parent)
+            lists[row.genre].write(f"#EXTINF:{round(row.duration_seconds or 0)},{title}\n{path}\n")
             counts[row.genre] = counts.get(row.genre, 0) + 1
         for genre, file in lists.items():
             file.close()
@@ -53,11 +57,3 @@ def write_playlists(rows: Iterable[Row], paths: Mapping[str, Path], outputs: Out
 
 def _beside(path: Path) -> Path:
     return path.with_name(f".{path.name}.{os.getpid()}.part")
-
-
-def _fits(path: str) -> bool:
-    try:
-        path.encode()
-    except UnicodeEncodeError:
-        return False
-    return "\n" not in path and "\r" not in path

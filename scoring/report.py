@@ -6,7 +6,7 @@ from pathlib import Path
 
 from inference.bundle import write_whole
 from inference.card import ModelCard
-from scoring.row import readable
+from scoring.addresses import one_line
 from scoring.summary import BINS, Summary
 
 _STYLE = """
@@ -35,6 +35,7 @@ def _page(summary: Summary, card: ModelCard) -> str:
         f"<h1>Genres of {summary.files:,} songs</h1>",
         f"<p>{summary.audio_seconds / 3600:,.1f} hours of audio, answered by {_text(card.name)} {_text(card.version)}. "
         f"{summary.not_sure:,} not sure, {summary.failed:,} with an error.</p>",
+        *(f"<p>{_text(line)}</p>" for line in summary.selection.lines()),
         "<h2>Genres</h2>",
         _bars([*summary.genres.most_common(), ("not sure", summary.not_sure)], answered),
         "<h2>How sure</h2>",
@@ -43,7 +44,7 @@ def _page(summary: Summary, card: ModelCard) -> str:
     if summary.least_certain:
         rows = [
             (
-                _text(readable(row.path)),
+                _text(one_line(row.path)),
                 _text(row.genre or "not sure"),
                 f"{row.confidence:.2f}",
                 _text(", ".join(row.tags)),
@@ -53,7 +54,7 @@ def _page(summary: Summary, card: ModelCard) -> str:
         parts += ["<h2>The least certain</h2>", _table(("Song", "Genre", "Confidence", "Tags"), rows)]
     if summary.errors:
         kinds = ", ".join(f"{count:,} {_text(kind)}" for kind, count in summary.error_kinds.most_common())
-        errors = [(_text(readable(row.path)), _text(row.error or "")) for row in summary.errors]
+        errors = [(_text(one_line(row.path)), _text(row.error or "")) for row in summary.errors]
         parts += ["<h2>Errors</h2>", f"<p>{kinds}</p>", _table(("File", "What is wrong"), errors)]
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'

@@ -29,7 +29,7 @@ class Row:
     """What became of a file: an answer, or `error`, a sentence that says what is wrong, and `error_kind` in a word.
 
     `probabilities` has every genre, and `tags` is as in `Prediction`; both are empty where there is an error. `genre`
-    is None there, and where the model is not sure.
+    is None there, and where the model is not sure. Of the song's duration, `heard_seconds` were heard.
     `settings` is the hash of all that an answer depends on beside the file, and `seconds` how long it took.
     """
 
@@ -41,6 +41,7 @@ class Row:
     tags: dict[str, float]
     segments: list[Segment]
     duration_seconds: float | None
+    heard_seconds: float | None
     model: str
     model_version: str
     settings: str
@@ -48,14 +49,20 @@ class Row:
     error: str | None = None
     error_kind: str | None = None
 
+    @property
+    def second(self) -> tuple[str, float] | tuple[None, None]:
+        """The second most probable genre and its probability, None where there is none."""
+        ordered = sorted(self.probabilities.items(), key=lambda item: item[1], reverse=True)
+        return ordered[1] if len(ordered) > 1 else (None, None)
+
     def pack(self) -> bytes:
         """Return the row as bytes, which `unpack` reads back."""
         return zlib.compress(json.dumps(asdict(self)).encode(), 1)
 
     @classmethod
     def unpack(cls, packed: bytes) -> "Row":
-        """Return what `pack` packed; a row of a version without tags has none."""
-        fields = {"tags": {}} | json.loads(zlib.decompress(packed))
+        """Return what `pack` packed; a row of a version without tags or excerpts has none."""
+        fields = {"tags": {}, "heard_seconds": None} | json.loads(zlib.decompress(packed))
         return cls(**fields | {"segments": [Segment(**segment) for segment in fields["segments"]]})
 
 

@@ -1,59 +1,58 @@
 """Which files to score: those given, those in folders, those that a list names, and those in a bucket."""
 
-import csv
 import hashlib
 import os
 import stat
 from collections.abc import Iterator, Sequence
-from pathlib import Path, PurePath
+from pathlib import Path
 
 from scoring import s3
+from scoring.addresses import is_address, local_path
+from scoring.lists import LIST_SUFFIXES, BadSource, read_list
 from scoring.row import BucketError, SongFile, in_bucket
+from scoring.selection import Selection
 
-# What is taken for a song in a folder or a bucket; a file that is named by itself is scored whatever its name is.
-AUDIO_SUFFIXES = frozenset(
-    f".{name}"
-    for name in (
-        *("aac", "ac3", "aif", "aifc", "aiff", "amr", "ape", "au", "caf", "dsf", "eac3", "flac", "m4a", "m4b", "mka"),
-        *("mp1", "mp2", "mp3", "mp4", "oga", "ogg", "opus", "rf64", "snd", "tta", "w64", "wav", "wave", "weba"),
-        *("webm", "wma", "wv"),
-    )
-)
-_LISTS = (".txt", ".csv", ".m3u", ".m3u8")
+__all__ = ["BadSource", "list_files", "look"]
+
 _HASH_BLOCK_BYTES = 1 << 20
 
 
-class BadSource(ValueError):
-    """A source that is not there or cannot be read; the message says which and what to do."""
-
-
-def list_files(sources: Sequence[str], *, by_content: bool = False) -> Iterator[SongFile]:
+def list_files(
+    sources: Sequence[str], *, by_content: bool = False, selection: Selection | None = None
+) -> Iterator[SongFile]:
     """Yield the files of all sources, each folder's in the order of names; a file may come more than once.
 
-    A source is a file, a folder with all in it, a list of paths (.txt or .m3u, a path a line; .csv, the column `path`
-    or else the first), or `s3://bucket/prefix`. With `by_content`, a file's version is the hash of its content, else
-    its size and time of modification; in a bucket it always is the ETag. Raises BadSource.
+    A source is a file, also as its file:/// URL, a folder with all in it, a list (see `scoring.lists`), or
+    `s3://bucket/prefix`. Of folders and buckets, what `selection` takes comes; what is named comes whatever it is. With
+    `by_content`, a file's version is the hash of its content, else its size and time of modification; in a bucket it
+    always is the ETag. Raises BadSource.
     """
+    selection = selection or Selection()
     for source in sources:
         if in_bucket(source):
-            yield from _in_bucket(source)
-        elif source.lower().endswith(_LISTS) and Path(source).is_file():
-            paths = _some(_in_list(Path(source)), f"There is no path in the list {source}.")
-            yield from (_named(path, by_content=by_content) for path in paths)
-        elif Path(source).is_dir():
-            paths = _some(_in_folder(_absolute(source), ()), f"There is no song in {source}. Is its disk there?")
-            yield from (look(path, by_content=by_content) for path in paths)
-        elif not os.path.lexists(source):
-            raise BadSource(f"There is no {source}. Name a file, a folder, a list of paths or s3://bucket/prefix.")
+            yield from _in_bucket(source, selection)
+            continue
+        path = local_path(source) or source
+        if path == source and is_address(source):
+            raise BadSource(f"{source} is no address of a file on this machine. Download it, and name the file.")
+        if path.lower().endswith(LIST_SUFFIXES) and Path(path).is_file():
+            paths = _some(read_list(Path(path), selection.left_out), f"There is no path in the list {path}.", selection)
+            yield from (_named(named, by_content=by_content) for named in paths)
+        elif Path(path).is_dir():
+            found = _in_folder(_absolute(path), "", (), selection)
+            paths = _some(found, f"There is no song in {path}. Is its disk there?", selection)
+            yield from (look(song, by_content=by_content) for song in paths)
+        elif not os.path.lexists(path):
+            raise BadSource(f"There is no {path}. Name a file, a folder, a list of paths or s3://bucket/prefix.")
         else:
-            yield look(_absolute(source), by_content=by_content)
+            yield look(_absolute(path), by_content=by_content)
 
 
-def _some(paths: Iterator[str], problem: str) -> Iterator[str]:
+def _some(paths: Iterator[str], problem: str, selection: Selection) -> Iterator[str]:
     """Yield paths; raise BadSource if there is none: an empty table would replace a full one."""
     first = next(paths, None)
     if first is None:
-        raise BadSource(f"{problem} Nothing is changed.")
+        raise BadSource(" ".join([problem, "Nothing is changed.", *selection.lines()]))
     yield first
     yield from paths
 
@@ -73,56 +72,38 @@ def _absolute(path: str) -> str:
     return os.path.abspath(path)  # noqa: PTH100 - Path.resolve would follow links
 
 
-def _is_song(path: str) -> bool:
-    name = PurePath(path)
-    # A name that begins with ._ is what macOS keeps beside a file.
-    return name.suffix.lower() in AUDIO_SUFFIXES and not name.name.startswith("._")
-
-
-def _in_bucket(source: str) -> Iterator[SongFile]:
+def _in_bucket(source: str, selection: Selection) -> Iterator[SongFile]:
     listed = 0
+    folder = source[: source.rfind("/", len("s3://")) + 1] or f"{source}/"
     try:
         for file in s3.list_objects(source):
-            if _is_song(file.path) or file.path == source:
+            if file.path == source or selection.takes_object(file.path.removeprefix(folder)):
                 listed += 1
                 yield file
     except BucketError as error:
         raise BadSource(f"The bucket cannot be listed: {error}") from error
     if not listed:
-        raise BadSource(f"There is no song under {source}. Look for a mistake in the bucket's name or the prefix.")
-
-
-def _in_list(file: Path) -> Iterator[str]:
-    # What is not UTF-8 is a path all the same.
-    with open(file, encoding="utf-8-sig", errors="surrogateescape", newline="") as lines:
-        if file.suffix.lower() == ".csv":
-            rows = csv.reader(lines)
-            head = next(rows, [])
-            place = head.index("path") if "path" in head else 0
-            if "path" not in head and head:
-                yield head[place]
-            for row in rows:
-                if len(row) > place and row[place]:
-                    yield row[place]
-        else:
-            for line in lines:
-                path = line.rstrip("\r\n")
-                if path and not (path.startswith("#") and file.suffix.lower() != ".txt"):
-                    yield path
+        problem = f"There is no song under {source}. Look for a mistake in the bucket's name or the prefix."
+        raise BadSource(" ".join([problem, *selection.lines()]))
 
 
 def _named(path: str, *, by_content: bool) -> SongFile:
     """Return a file that a list names, whatever it is: what is wrong with it becomes its row."""
+    if not is_address(path):
+        return look(path, by_content=by_content)
     if not in_bucket(path):
-        return look(_absolute(path), by_content=by_content)
+        return SongFile(path, 0, "")
     try:
         return s3.look(path)
     except BucketError:
         return SongFile(path, 0, "")
 
 
-def _in_folder(folder: str, above: tuple[tuple[int, int], ...]) -> Iterator[str]:
-    """Yield the songs in a folder and those in it, also by symbolic links, of which none is followed in a circle."""
+def _in_folder(folder: str, inside: str, above: tuple[tuple[int, int], ...], selection: Selection) -> Iterator[str]:
+    """Yield the songs in a folder and those in it, also by symbolic links, of which none is followed in a circle.
+
+    `inside` is the folder's path relative to the source, with / at its end.
+    """
     try:
         found = Path(folder).stat()
         with os.scandir(folder) as entries:
@@ -137,9 +118,11 @@ def _in_folder(folder: str, above: tuple[tuple[int, int], ...]) -> Iterator[str]
     if here in above:
         return
     for entry in ordered:
+        path = f"{inside}{entry.name}"
         if _is_folder(entry):
-            yield from _in_folder(entry.path, (*above, here))
-        elif _is_song(entry.name):
+            if selection.takes_folder(path):
+                yield from _in_folder(entry.path, f"{path}/", (*above, here), selection)
+        elif selection.takes_file(path):
             yield entry.path
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from scoring.row import Row
+from scoring.selection import Selection
 
 # Of the confidence, from 0 to 1.
 BINS = 20
@@ -18,9 +19,10 @@ class Summary:
     """Counts of rows, `genres` of those with one; the rows of the least certain files, and of errors, are listed.
 
     `confidence` has the number of answers in each of 20 parts of the way from 0 to 1. Of errors, the first thousand
-    are listed.
+    are listed. `selection` has counted what was left out of the folders.
     """
 
+    selection: Selection = field(default_factory=Selection)
     files: int = 0
     not_sure: int = 0
     audio_seconds: float = 0.0
@@ -43,12 +45,12 @@ class Summary:
         if answered:
             lines.append(f"  not sure: {self.not_sure} ({self.not_sure / answered:.1%})")
         lines += [f"  {kind}: {count}, an error" for kind, count in self.error_kinds.most_common()]
-        return lines
+        return lines + self.selection.lines()
 
 
-def summarise(rows: Iterable[Row]) -> Summary:
+def summarise(rows: Iterable[Row], selection: Selection | None = None) -> Summary:
     """Return what rows add up to, gone through once."""
-    summary = Summary()
+    summary = Summary(selection or Selection())
     least: list[tuple[float, str, Row]] = []
     for row in rows:
         summary.files += 1

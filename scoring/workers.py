@@ -20,6 +20,7 @@ from typing import Self
 from inference.bundle import Bundle, load_bundle, save_bundle
 from scoring.row import Row, SongFile
 from scoring.scorer import CRASHED, TOO_SLOW, Scorer, describe, failed_row
+from scoring.writing import WriteFailed, naming
 
 # The one that is worked on, and the next, which is loaded meanwhile where it comes from a bucket.
 _IN_HAND = 2
@@ -34,19 +35,26 @@ class DeadWorker(RuntimeError):
 
 
 class Workers:
-    """Several processes that each have loaded a model.
+    """Several processes that each have loaded a model, and hear songs whole, or so many excerpts of them.
 
     A song that takes longer than `seconds`, or takes its process down, is tried once more, by a process that has
-    nothing else to do; then its row says so. Scoring raises DeadWorker if a process does not even start.
+    nothing else to do; then its row says so. Raises WriteFailed if the folder of temporary files has no room for the
+    model; scoring raises DeadWorker if a process does not even start.
     """
 
-    def __init__(self, number: int, bundle: Bundle, seconds: float) -> None:
+    def __init__(self, number: int, bundle: Bundle, seconds: float, excerpts: int) -> None:
         self._card = bundle.card
+        self._excerpts = excerpts
         self._seconds = seconds
         # Of the model, which would else be carried to one process after the other, and of what comes from buckets.
         self._folder = tempfile.TemporaryDirectory()
-        self._model = save_bundle(bundle, Path(self._folder.name))
-        self._workers = [_Worker(self._model) for _ in range(number)]
+        try:
+            with naming(f"The folder of temporary files {self._folder.name} (TMPDIR names another)"):
+                self._model = save_bundle(bundle, Path(self._folder.name))
+        except WriteFailed:
+            self._folder.cleanup()
+            raise
+        self._workers = [_Worker(self._model, excerpts) for _ in range(number)]
 
     def __enter__(self) -> Self:
         return self
@@ -101,23 +109,24 @@ class Workers:
                 first, *others = worker.files
                 again.extend(others)
                 if worker.alone:
-                    yield first, failed_row(first, self._card, kind, seconds=monotonic() - worker.since)
+                    took = monotonic() - worker.since
+                    yield first, failed_row(first, self._card, self._excerpts, kind, seconds=took)
                 else:
                     suspects.append(first)
                 worker.stop()
-                self._workers[number] = _Worker(self._model)
+                self._workers[number] = _Worker(self._model, self._excerpts)
 
 
 class _Worker:
     """One process, and the files that it has been given and not yet answered."""
 
-    def __init__(self, model: Path) -> None:
+    def __init__(self, model: Path, excerpts: int) -> None:
         self.pipe, its_end = _context.Pipe()
         self.files: deque[SongFile] = deque()
         self.alone = False
         self.started = False
         self.since = monotonic()
-        self._process = _context.Process(target=_work, args=(its_end, model), daemon=True)
+        self._process = _context.Process(target=_work, args=(its_end, model, excerpts), daemon=True)
         self._process.start()
         # What is left of the pipe when the process ends is its end, and reading ours says so.
         its_end.close()
@@ -147,7 +156,7 @@ class _Worker:
         self.pipe.close()
 
 
-def _work(pipe: Connection, model: Path) -> None:
+def _work(pipe: Connection, model: Path, excerpts: int) -> None:
     """Score what comes through a pipe until it is closed; what comes from buckets is laid beside the model."""
     # Ctrl-C reaches all processes of a terminal; the one that started this one says when it is over.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -156,14 +165,14 @@ def _work(pipe: Connection, model: Path) -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
     logging.basicConfig()
     bundle = load_bundle(model)
-    scorer = Scorer(bundle)
+    scorer = Scorer(bundle, excerpts)
     pipe.send_bytes(_STARTED)
     fetched: SimpleQueue[tuple[SongFile, Path | OSError]] = SimpleQueue()
     threading.Thread(target=_fetch, args=(pipe, fetched, model.parent), daemon=True).start()
     while True:
         file, path = fetched.get()
         if isinstance(path, OSError):
-            row = failed_row(file, bundle.card, *describe(path))
+            row = failed_row(file, bundle.card, excerpts, *describe(path))
         else:
             row = scorer.score(file, path)
             if file.in_bucket:

@@ -1,9 +1,11 @@
 """The command, in a process of its own, as a user runs it."""
 
 import os
+import pty
 import signal
 import subprocess
 import sys
+import termios
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -39,6 +41,35 @@ def score(*arguments: str | Path, **environment: str) -> tuple[int, str]:
     process = start(*arguments, **environment)
     said = process.communicate(timeout=100)[1]
     return process.returncode, said
+
+
+def results(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run the command; return what it writes to standard output as well."""
+    return subprocess.run(
+        command(*arguments),
+        cwd=ROOT,
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+
+
+def on_terminal(*arguments: str | Path) -> tuple[int, str]:
+    """Run the command on a terminal; return its exit status and what it shows there."""
+    ours, its = pty.openpty()
+    # A terminal without a size has no room for a bar.
+    termios.tcsetwinsize(its, (24, 80))
+    process = subprocess.Popen(command(*arguments), cwd=ROOT, stdin=its, stdout=its, stderr=its)
+    os.close(its)
+    shown = b""
+    # Reading fails when nobody can write any more.
+    with suppress(OSError):
+        while block := os.read(ours, 65_536):
+            shown += block
+    os.close(ours)
+    return process.wait(timeout=100), shown.decode(errors="replace")
 
 
 def worker_on(pid: int, song: Path) -> psutil.Process | None:

@@ -49,7 +49,7 @@ def broken(folder: Path) -> dict[str, str]:
     with open(os.fsencode(folder) + b"/not utf-8 \xe9.wav", "wb") as file:
         file.write(wav[:100])
     kinds |= {"a pipe.wav": "no file", "to nowhere.mp3": "vanished", "to itself.mp3": "broken link"}
-    return kinds | {"not utf-8 \\xe9.wav": "unreadable"}
+    return kinds | {"not%20utf-8%20%E9.wav": "unreadable"}
 
 
 def test_every_broken_file_has_its_row_and_the_others_are_scored(songs: Path, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -102,3 +103,44 @@ def test_a_node_that_dies_in_the_middle_costs_no_song(
     (one,) = {row["confidence"] for row in rows_of(table)}
     score(folder / "000.wav", "--out", tmp_path / "here.parquet")
     assert rows_of(tmp_path / "here.parquet")[0]["confidence"] == pytest.approx(one, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environment"),
+    [
+        (("--address", "127.0.0.1:1"), {"RAY_ADDRESS": ""}),
+        ((), {"RAY_ADDRESS": "127.0.0.1:1"}),
+    ],
+)
+def test_an_address_where_no_cluster_answers_is_named_before_anything_is_listed(
+    songs: Path, tmp_path: Path, arguments: tuple[str, ...], environment: dict[str, str]
+) -> None:
+    status, said = score(songs, "--out", tmp_path / "table.csv", "--engine", "ray", *arguments, **environment)
+    assert (status, "127.0.0.1:1" in said) == (2, True), said
+    assert "Traceback" not in said
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_address_without_ray_is_refused(songs: Path, tmp_path: Path) -> None:
+    status, said = score(songs, "--out", tmp_path / "table.csv", "--address", "127.0.0.1:6379")
+    assert (status, "--engine ray" in said) == (2, True), said
+
+
+@pytest.mark.slow
+def test_without_an_address_a_new_cluster_scores_whatever_the_names_of_the_files(songs: Path, tmp_path: Path) -> None:
+    folder = os.fsencode(tmp_path / "songs")
+    os.mkdir(folder)  # noqa: PTH102 - its files have names that are not UTF-8
+    for name in (b"\xe9t\xe9.wav", b"\xc3\xa9t\xc3\xa9.wav", b"plain.wav"):
+        with open(folder + b"/" + name, "wb") as file:
+            file.write((songs / "b.wav").read_bytes())
+    table = tmp_path / "table.parquet"
+    # The paths of Ray's sockets must be short.
+    with tempfile.TemporaryDirectory(dir="/tmp") as temporary:
+        # As Ray left it of a cluster that is gone.
+        (Path(temporary) / "ray").mkdir()
+        (Path(temporary) / "ray" / "ray_current_cluster").write_text("127.0.0.1:1")
+        environment = {"RAY_ADDRESS": "", "RAY_TMPDIR": temporary}
+        status, said = score(folder.decode(), "--out", table, "--engine", "ray", **environment)
+    assert status == 0, said
+    assert [Path(row["path"]).name for row in rows_of(table)] == ["plain.wav", "été.wav", "%E9t%E9.wav"]
+    assert {row["error"] for row in rows_of(table)} == {None}

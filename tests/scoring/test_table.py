@@ -26,12 +26,15 @@ GOOD = Row(
     tags={"rock": 0.9, "female vocalists": 0.25, "80s": 0.125},
     segments=[Segment(0.0, 9.9, "rock", 0.8), Segment(10.0, 19.9, None, 0.5)],
     duration_seconds=20.0,
+    heard_seconds=20.0,
     model="mine",
     model_version="1.0.0",
     settings="abc",
     seconds=0.1,
 )
-BAD = Row("/music/b.mp3", 0, None, None, {}, {}, [], None, "mine", "1.0.0", "abc", 0.0, "It is empty.", "unreadable")
+BAD = Row(
+    "/music/b.mp3", 0, None, None, {}, {}, [], None, None, "mine", "1.0.0", "abc", 0.0, "It is empty.", "unreadable"
+)
 
 
 def new_outputs() -> Outputs:
@@ -42,10 +45,11 @@ def test_a_row_is_the_same_after_it_was_packed() -> None:
     assert [Row.unpack(row.pack()) for row in (GOOD, BAD)] == [GOOD, BAD]
 
 
-def test_a_row_of_a_version_without_tags_is_read_and_has_none() -> None:
+def test_a_row_of_a_version_without_tags_and_excerpts_is_read_and_has_none() -> None:
     fields = json.loads(zlib.decompress(GOOD.pack()))
-    del fields["tags"]
-    assert Row.unpack(zlib.compress(json.dumps(fields).encode())) == replace(GOOD, tags={})
+    del fields["tags"], fields["heard_seconds"]
+    found = Row.unpack(zlib.compress(json.dumps(fields).encode()))
+    assert found == replace(GOOD, tags={}, heard_seconds=None)
 
 
 def test_every_format_has_every_field(tmp_path: Path) -> None:

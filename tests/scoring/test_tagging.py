@@ -7,6 +7,7 @@ import pytest
 
 from scoring.tags import read_genre
 from tests.scoring.command import rows_of, score
+from tests.sounds import encode, music
 
 
 @pytest.fixture
@@ -62,6 +63,26 @@ def test_only_what_is_confident_and_has_no_genre_is_tagged_with_ones_own_names(
     assert read_genre(first).startswith("My ")
     assert "tagged: 8" in score(*arguments, "0", "--overwrite")[1]
     assert read_genre(first) in genres
+
+
+def test_a_file_that_cannot_be_tagged_is_named_and_fails_the_run(sure_models: Path, tmp_path: Path) -> None:
+    # A format without a place for a genre.
+    song = tmp_path / "song.webm"
+    song.write_bytes(encode(music(5.0, 48_000), 48_000, "webm"))
+    arguments = (song, "--out", tmp_path / "table.csv", "--models", sure_models, "--write-tags", "--least-confidence")
+    status, said = score(*arguments, "0")
+    assert (status, str(song) in said) == (1, True), said
+    # Without a tag to write, nothing fails.
+    assert score(*arguments, "1")[0] == 0
+
+
+@pytest.mark.parametrize("place", ["nowhere/undo", "README.md"])
+def test_an_undo_journal_that_cannot_be_is_said_before_scoring(place: str, own: Path, tmp_path: Path) -> None:
+    (tmp_path / "README.md").write_text("mine")
+    arguments = ("--out", tmp_path / "table.csv", "--write-tags", "--undo-journal", tmp_path / place)
+    status, said = score(own, *arguments)
+    assert (status, "files/s" in said) == (2, False), said
+    assert Path(place).name in said
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,47 @@
+"""The Ray cluster to score on, known to answer before anything is listed."""
+
+import os
+import subprocess
+import sys
+
+_VARIABLE = "RAY_ADDRESS"
+_OWN = "local"
+# Ray itself waits for minutes, and cannot be interrupted meanwhile.
+_LONGEST_WAIT_SECONDS = 25
+_CONNECT = "import ray, sys; ray.init(address=sys.argv[1], log_to_driver=False)"
+
+
+class NoCluster(RuntimeError):
+    """A Ray cluster that does not answer; the message says which and what to do."""
+
+
+def find_cluster(address: str | None) -> str | None:
+    """Return the address of a cluster that answers, or None for a new one on this machine.
+
+    Without an address, it is that of the variable RAY_ADDRESS; a file that Ray left of a former cluster counts for
+    nothing. Raises NoCluster if nothing answers there within 25 seconds.
+    """
+    source = "--address" if address else _VARIABLE
+    address = address or os.environ.get(_VARIABLE) or _OWN
+    if address == _OWN:
+        return None
+    try:
+        subprocess.run(  # noqa: S603 - no shell
+            [sys.executable, "-c", _CONNECT, address],
+            capture_output=True,
+            check=True,
+            text=True,
+            timeout=_LONGEST_WAIT_SECONDS,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise _no_cluster(address, source, f"no answer in {_LONGEST_WAIT_SECONDS} seconds") from error
+    except subprocess.CalledProcessError as error:
+        raise _no_cluster(address, source, (error.stderr.strip().splitlines() or ["no reason given"])[-1]) from error
+    return address
+
+
+def _no_cluster(address: str, source: str, reason: str) -> NoCluster:
+    return NoCluster(
+        f"There is no Ray cluster at {address} ({source}): {reason.rstrip('.')}. Start it, correct the address, or "
+        f"leave {source} out for a new one on this machine."
+    )
