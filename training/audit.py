@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import asdict, dataclass, replace
 from itertools import combinations
 from pathlib import Path
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from inference.bundle import write_whole
-from training.splits import SIDES, Split
+from training.splits import SIDES, Split, require_enough
 from training.tracks import CACHE, Track
 
 # Correlation of two clips' fingerprints from which they are one recording, or versions of it. GTZAN's 14 byte-identical
@@ -92,6 +92,20 @@ def drop_duplicates(split: Split, duplicates: Iterable[Duplicate]) -> Split:
     )
 
 
+def without_duplicates(split: Split, duplicates: Sequence[Duplicate], protocol: str) -> Split:
+    """Return the split as `drop_duplicates`, and print how many tracks that leaves out.
+
+    Raises BadData if too few remain.
+    """
+    kept = drop_duplicates(split, duplicates)
+    if dropped := len(split.train) + len(split.valid) - len(kept.train) - len(kept.valid):
+        reason = f"{dropped} tracks were left out, for a recording on another side is the same."
+        tqdm.write(reason)
+        genres = {track.genre for side in SIDES for track in getattr(split, side)}
+        require_enough(kept, genres, protocol, SIDES if kept.valid else ("train", "test"), reason)
+    return kept
+
+
 def shared_artists(split: Split) -> dict[str, set[str]]:
     """Return the artists with tracks on more than one side, with those sides."""
     sides: dict[str, set[str]] = defaultdict(set)
@@ -104,8 +118,16 @@ def shared_artists(split: Split) -> dict[str, set[str]]:
 
 def shared_songs(split: Split) -> int:
     """Return how many songs have windows on more than one side, where windows were split and not songs."""
-    songs = [{track.name.partition("/")[0] for track in getattr(split, side)} for side in SIDES]
-    return len(set().union(*(one & other for one, other in combinations(songs, 2))))
+    return _on_two_sides([{track.part_of or track.name for track in getattr(split, side)} for side in SIDES])
+
+
+def shared_groups(split: Split) -> int:
+    """Return how many groups of own music have tracks on more than one side."""
+    return _on_two_sides([{track.block for track in getattr(split, side)} - {None} for side in SIDES])
+
+
+def _on_two_sides(names: Sequence[Set[str | None]]) -> int:
+    return len(set().union(*(one & other for one, other in combinations(names, 2))))
 
 
 def _group(clip: NDArray[np.float32]) -> NDArray[np.float32]:

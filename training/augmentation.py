@@ -17,7 +17,8 @@ from features.audio import UnreadableAudio, load_audio
 from features.clips import scale_clip
 from features.mel import log_mel
 from features.settings import MelSettings
-from training.tracks import CACHE, BadData, Track, cached_arrays, file_version, start_workers
+from training.tracks import CACHE, BadData, Track, cached_arrays, file_version
+from training.workers import start_workers
 
 LARGEST_SHIFT_SEMITONES = 2.0
 # Of the song's mean power over the noise's: from hiss that is hardly heard to that of a worn cassette.

@@ -98,13 +98,16 @@ def track_probabilities(logits: Sequence[Floats], temperature: float) -> NDArray
 
 def fit_temperature(logits: Sequence[Floats], truth: Sequence[int]) -> float:
     """Return the temperature, 0.1 to 10, that leaves the least log loss a track, to four digits."""
+    bar = tqdm(desc="calibrating", unit="step")
 
     def log_loss(log_temperature: float) -> float:
+        bar.update()
         probabilities = track_probabilities(logits, np.exp(log_temperature))
         return float(-np.log(probabilities[np.arange(len(truth)), truth]).mean())
 
     bounds = np.log([_LEAST_TEMPERATURE, _GREATEST_TEMPERATURE])
-    return round(float(np.exp(minimize_scalar(log_loss, bounds=bounds, method="bounded").x)), 4)
+    with bar:
+        return round(float(np.exp(minimize_scalar(log_loss, bounds=bounds, method="bounded").x)), 4)
 
 
 def choose_threshold(confidence: Floats, right: NDArray[np.bool_]) -> float:

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
-from sklearn.model_selection import StratifiedGroupKFold, cross_val_predict
+from sklearn.model_selection import StratifiedGroupKFold
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -53,10 +53,9 @@ def train_svm(split: Split, genres: Sequence[str], settings: MelSettings, seed: 
     fitted = {c: _svc(c).fit(points, labels) for c in tqdm([0.3, 1.0, 3.0, 10.0], "fitting", unit="model")}
     best = max(fitted, key=lambda c: _accuracy_by_track(_votes(fitted[c], valid_points), *valid))
     svm = fitted[best].set_params(decision_function_shape="ovo")
-    folds = StratifiedGroupKFold(_FOLDS, shuffle=True, random_state=seed).split(points, labels, tracks)
-    held_out_svm = _svc(best).set_params(decision_function_shape="ovo")
-    margins = cross_val_predict(held_out_svm, points, labels, cv=list(folds), method="decision_function")
-    logistic = LogisticRegression(C=_MARGIN_C, max_iter=3000).fit(_columns(margins), labels)
+    logistic = LogisticRegression(C=_MARGIN_C, max_iter=3000).fit(
+        _held_out_margins(best, points, labels, tracks, seed), labels
+    )
     probabilities = logistic.predict_proba(_columns(svm.decision_function(valid_points)))
     weights = svm_graph(scale, svm, logistic, steps)
     check_agreement(weights, {"mel_statistics": held_out}, probabilities, _SVM_TOLERANCE)
@@ -117,6 +116,17 @@ def _rounded(points: Features) -> tuple[Features, Features]:
 
 def _svc(c: float) -> SVC:
     return SVC(C=c, cache_size=_KERNEL_CACHE_MB)
+
+
+def _held_out_margins(c: float, points: Features, labels: Labels, tracks: Labels, seed: int) -> Probabilities:
+    """Return the margins of points (n, components) between pairs of genres, by machines fitted to other tracks."""
+    folds = StratifiedGroupKFold(_FOLDS, shuffle=True, random_state=seed).split(points, labels, tracks)
+    places, margins = [], []
+    for rest, held_out in tqdm(list(folds), "cross-validating", unit="fold"):
+        svm = _svc(c).set_params(decision_function_shape="ovo").fit(points[rest], labels[rest])
+        places.append(held_out)
+        margins.append(_columns(svm.decision_function(points[held_out])))
+    return np.concatenate(margins)[np.argsort(np.concatenate(places))]
 
 
 def _votes(svm: SVC, points: Features) -> Probabilities:

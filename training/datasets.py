@@ -6,7 +6,8 @@ from pathlib import Path
 
 from features.settings import MelSettings
 from training import fma_small, gtzan
-from training.tracks import Track, read_tracks
+from training.own_music import read_music_to_learn
+from training.tracks import BadData, Track
 
 
 @dataclass(frozen=True)
@@ -15,6 +16,7 @@ class Dataset:
 
     `pictures` is the file of pictures that takes the place of audio, and `tags` that of an encoder's published outputs
     for them. The first of its protocols is the one that its shipped bundles are of.
+    `own` is the user's own music, with groups for the splits, which a table may name.
     """
 
     title: str
@@ -24,6 +26,15 @@ class Dataset:
     read: Callable[[Path], list[Track]]
     pictures: str | None = None
     tags: str | None = None
+    own: bool = False
+
+    def read_with(self, table: Path | None, data: Path) -> list[Track]:
+        """Return the tracks in a folder, with the groups of a table where there is one; raise BadData."""
+        if table is None:
+            return self.read(data)
+        if not self.own:
+            raise BadData(f"{self.title} has splits of its own. A table of groups (--groups) is for --dataset folder.")
+        return read_music_to_learn(data, self.settings, table)
 
     def protocols_in(self, data: Path) -> tuple[str, ...]:
         """Return the protocols that the data in a folder is enough for."""
@@ -58,7 +69,8 @@ DATASETS = {
         "own music",
         MelSettings(),
         "Trained on music of its maker's own.",
-        ("track-random", "window-random"),
-        lambda data: read_tracks(data, MelSettings()),
+        ("group-random", "track-random", "window-random"),
+        lambda data: read_music_to_learn(data, MelSettings()),
+        own=True,
     ),
 }

@@ -19,18 +19,21 @@ from training.calibration import (
     track_probabilities,
     true_genres,
 )
+from training.groups import count_songs
 from training.tracks import Track
 
-_RESAMPLINGS = 2000
+# The quantile of the normal distribution between whose positive and negative lie 95 %.
+_Z95 = 1.959964
 
 
 @dataclass(frozen=True)
 class Evaluation:
     """How well answers fit the truth, one answer a track.
 
-    `ci95` holds the bounds of accuracy's 95 % interval, by bootstrap over tracks (Efron, 1979). `confusion` counts
-    tracks, with a row a true genre and a column an answer, in the order of `genres`. `right` says of each track whether
-    its most probable genre is the true one, in the order of the tracks.
+    `ci95` holds the bounds of accuracy's 95 % interval (see `wilson_interval`), as wide as if each of the `songs` were
+    asked once: of own music, several tracks may be pieces of one. `confusion` counts tracks, with a row a
+    true genre and a column an answer, in the order of `genres`. `right` says of each track whether its most probable
+    genre is the true one, in the order of the tracks.
 
     `calibration` is that of the probabilities as they are served, `calibration_before` that without the temperature.
     `served` says what comes of the card's own threshold, `coverage` of every twentieth, as far as a track is answered.
@@ -43,6 +46,7 @@ class Evaluation:
     macro_f1: float
     ci95: tuple[float, float]
     tracks: int
+    songs: int
     genres: tuple[str, ...]
     confusion: list[list[int]]
     right: list[bool] = field(repr=False)
@@ -60,6 +64,7 @@ class Evaluation:
         figures = (
             f"accuracy {self.accuracy:.3f} (95 % interval {low:.3f} to {high:.3f}), macro precision "
             f"{self.macro_precision:.3f}, recall {self.macro_recall:.3f}, F1 {self.macro_f1:.3f}, {self.tracks} tracks"
+            f"{f' of {self.songs} songs' if self.songs < self.tracks else ''}"
         )
         if self.calibration and self.calibration_before and self.served:
             sure = "" if self.served.accuracy is None else f", {self.served.accuracy:.3f} of them right"
@@ -76,16 +81,18 @@ def evaluate(classifier: GenreClassifier, tracks: Sequence[Track]) -> Evaluation
     Raises BadData for a track of a genre that the bundle does not have.
     """
     truth = true_genres(classifier.card, tracks)
-    return evaluate_logits(classifier.card, track_logits(classifier, tracks), truth)
+    return evaluate_logits(classifier.card, track_logits(classifier, tracks), truth, count_songs(tracks))
 
 
-def evaluate_logits(card: ModelCard, logits: Sequence[NDArray[np.floating]], truth: Sequence[int]) -> Evaluation:
+def evaluate_logits(
+    card: ModelCard, logits: Sequence[NDArray[np.floating]], truth: Sequence[int], songs: int
+) -> Evaluation:
     """Return how well the logits of tracks, each (windows, genres), fit their true genres, given by number."""
     before = track_probabilities(logits, 1.0)
     probabilities = track_probabilities(logits, card.temperature)
     confidence, answers = probabilities.max(axis=1), probabilities.argmax(axis=1)
     return replace(
-        compare(card.genres, truth, answers),
+        compare(card.genres, truth, answers, songs),
         calibration=reliability(confidence, answers == truth),
         calibration_before=reliability(before.max(axis=1), before.argmax(axis=1) == truth),
         served=coverage(confidence, answers == truth, card.not_sure_below),
@@ -93,8 +100,11 @@ def evaluate_logits(card: ModelCard, logits: Sequence[NDArray[np.floating]], tru
     )
 
 
-def compare(genres: Sequence[str], truth: Sequence[int], answers: ArrayLike) -> Evaluation:
-    """Return how well answers fit the truth, both as indices into genres; a genre without a track does not count."""
+def compare(genres: Sequence[str], truth: Sequence[int], answers: ArrayLike, songs: int | None = None) -> Evaluation:
+    """Return how well answers fit the truth, both as indices into genres; a genre without a track does not count.
+
+    `songs` is how many songs the tracks are, if some are pieces of one.
+    """
     confusion = confusion_matrix(truth, answers, labels=range(len(genres)))
     precision, recall, f1 = macro_scores(confusion)
     right = np.asarray(truth) == np.asarray(answers)
@@ -103,8 +113,9 @@ def compare(genres: Sequence[str], truth: Sequence[int], answers: ArrayLike) -> 
         macro_precision=precision,
         macro_recall=recall,
         macro_f1=f1,
-        ci95=bootstrap_interval(right),
+        ci95=wilson_interval(float(right.mean()), songs or len(right)),
         tracks=len(right),
+        songs=songs or len(right),
         genres=tuple(genres),
         confusion=confusion.tolist(),
         right=right.tolist(),
@@ -124,8 +135,12 @@ def macro_scores(confusion: NDArray[np.int64]) -> tuple[float, float, float]:
     return float(precision), float(recall), float(f1)
 
 
-def bootstrap_interval(right: NDArray[np.number]) -> tuple[float, float]:
-    """Return the bounds of the 95 % interval of a mean over tracks, shape (n,), by bootstrap (Efron, 1979)."""
-    resampled = np.random.default_rng(0).choice(right, (_RESAMPLINGS, len(right))).mean(axis=1)
-    low, high = np.percentile(resampled, [2.5, 97.5])
-    return round(float(low), 4), round(float(high), 4)
+def wilson_interval(accuracy: float, tracks: int) -> tuple[float, float]:
+    """Return the bounds of the 95 % interval of an accuracy over some tracks (Wilson, 1927, doi 10.2307/2276774).
+
+    It holds for few tracks, too: of 8 that are all right, it is 0.676 to 1.
+    """
+    shrunk = 1 + _Z95**2 / tracks
+    middle = (accuracy + _Z95**2 / (2 * tracks)) / shrunk
+    half = _Z95 * np.sqrt(accuracy * (1 - accuracy) / tracks + _Z95**2 / (4 * tracks**2)) / shrunk
+    return round(max(0.0, float(middle - half)), 4), round(min(1.0, float(middle + half)), 4)

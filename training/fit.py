@@ -1,14 +1,10 @@
 """From a data set to a bundle and its scores."""
 
-import hashlib
 import shlex
-import shutil
-import sys
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
-from importlib.metadata import version
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -19,26 +15,28 @@ from tqdm import tqdm
 
 from features.settings import MelSettings
 from inference.bundle import MODELS, Bundle, load_bundle, load_encoder, save_bundle
-from inference.card import CROSS_VALIDATED, VALID, ModelCard, Training
+from inference.card import CROSS_VALIDATED, VALID, ModelCard
 from inference.classifier import GenreClassifier
 from inference.encoder import TagEncoder
-from training.audit import drop_duplicates, find_duplicates
+from training.audit import find_duplicates, without_duplicates
 from training.calibration import calibrate, track_logits, true_genres
 from training.classical import train_knn, train_logistic, train_svm
-from training.datasets import DATASETS, Dataset
+from training.datasets import DATASETS
 from training.evaluation import Evaluation, evaluate, evaluate_logits
 from training.export import count_parameters
 from training.gate import add_gate
+from training.groups import count_songs
+from training.kept import kept_folder
+from training.learned_songs import all_hashes
 from training.msd_musicnn import NAME as ENCODER
+from training.new_card import new_card
 from training.non_music_corpus import share_not_sure
-from training.splits import LEAKY, SIDES, Split, artist_folds, make_splits, require_enough
+from training.splits import LEAKY, SIDES, Split, artist_folds, make_splits
 from training.tags import with_tags
-from training.tracks import CACHE, BadData, Track
+from training.tracks import BadData, Track
 
-MODEL_VERSION = "1.0.0"
 # Folds of the training tracks where there is no validation track to calibrate by.
 _FOLDS = 3
-LIBRARIES = ("numpy", "scipy", "onnx", "scikit-learn", "keras", "tf2onnx")
 
 
 @dataclass(frozen=True)
@@ -84,7 +82,9 @@ class Run:
     """One model trained on one split: its bundle, and how it does on either side after it was saved and loaded.
 
     Without a validation track, `valid` is of the training tracks, by cross-validation. `non_music_not_sure` is the
-    share of the corpus of generated files that it gives no genre.
+    share of the corpus of generated files that it gives no genre. `kept` is the folder that an interrupted run resumes
+    from; once the run is saved, it can be removed. `learned` are the hashes of the songs that it has learned from or
+    was chosen by.
     """
 
     bundle: Bundle
@@ -93,6 +93,8 @@ class Run:
     non_music_not_sure: float
     curves: dict[str, list[float]] | None
     seconds: float
+    kept: Path
+    learned: frozenset[str] = field(default=frozenset(), repr=False)
 
     def figures(self) -> dict[str, Any]:
         """Return what is worth keeping of the run, as JSON takes it: the test's figures and how it was trained.
@@ -176,37 +178,52 @@ KINDS = {
 }
 
 
-def fit(dataset_name: str, model: str, protocol: str | None, data: Path, seed: int, name: str | None) -> list[Run]:
+def fit(
+    dataset_name: str,
+    model: str,
+    protocol: str | None,
+    data: Path,
+    seed: int,
+    name: str | None,
+    groups: Path | None = None,
+) -> list[Run]:
     """Train a model on each split of a protocol of a data set, by default its first protocol.
 
-    The split does not depend on `seed`. Prints how many tracks are left out for a recording on another side is the
-    same. Raises BadData if the data set is not there, is damaged, or cannot be split so.
+    The split does not depend on `seed`. `groups` is a table of own music (see `training/group_table.py`). Prints how
+    many tracks are left out for a recording on another side is the same. Raises BadData if the data set is not there,
+    is damaged, or cannot be split so.
     """
     dataset = DATASETS[dataset_name]
     protocol = protocol or dataset.protocols[0]
     if protocol not in dataset.protocols:
         raise BadData(f"{dataset.title} has no split {protocol}. Choose one of: {', '.join(dataset.protocols)}.")
-    tracks = dataset.read(data)
+    songs = tracks = dataset.read_with(groups, data)
     encoder = load_encoder(MODELS / ENCODER) if KINDS[model].encoded else None
     if encoder:
         tracks = with_tags(tracks, dataset.settings, TagEncoder(*encoder))
         if not tracks:
             raise BadData(f"A model of the kind {model} needs audio, or published tags, of the tracks. There is none.")
     duplicates = find_duplicates(tracks, dataset.settings.frame_seconds) if protocol not in LEAKY else []
-    naming = ["--name", name] if name else []
-    command = shlex.join(["python", "-m", "training", *fit_command(dataset_name, model, protocol, seed), *naming])
+    options = [*(["--name", name] if name else []), *(["--groups", groups.name] if groups else [])]
+    command = shlex.join(["python", "-m", "training", *fit_command(dataset_name, model, protocol, seed), *options])
     runs = []
     for split in make_splits(tracks, protocol, dataset.settings, sides=("train", "test") if encoder else SIDES):
-        kept = drop_duplicates(split, duplicates)
-        if dropped := len(split.train) + len(split.valid) - len(kept.train) - len(kept.valid):
-            tqdm.write(f"{dropped} tracks left out, for a recording on another side is the same.")
-            require_enough(
-                kept, {track.genre for track in tracks}, protocol, sides=SIDES if kept.valid else ("train", "test")
-            )
-        card = _card(name or f"{dataset_name}-{model}", model, dataset, protocol, kept, seed, f"{command} --data DATA")
+        kept = without_duplicates(split, duplicates, protocol)
+        card = new_card(
+            name or f"{dataset_name}-{model}",
+            model,
+            KINDS[model].description,
+            dataset,
+            protocol,
+            kept,
+            seed,
+            f"{command} --data DATA",
+        )
         if encoder:
             card = replace(card, encoder=encoder[0], licence=f"{card.licence} The encoder: {encoder[0].licence}")
-        runs.append(_run(model, kept, card, seed, encoder[1] if encoder else None))
+        run = _run(model, kept, card, seed, encoder[1] if encoder else None)
+        names = {track.part_of or track.name for track in [*kept.train, *kept.valid]}
+        runs.append(replace(run, learned=all_hashes(song for song in songs if song.name in names)))
     return runs
 
 
@@ -217,7 +234,7 @@ def fit_command(dataset: str, model: str, protocol: str, seed: int) -> list[str]
 
 def _run(model: str, split: Split, card: ModelCard, seed: int, encoder: bytes | None) -> Run:
     began = monotonic()
-    folder = _kept(card, split)
+    folder = kept_folder(card, split)
     trained, bundle = _train(model, split, card, seed, folder, encoder)
     if split.valid:
         held_out = track_logits(GenreClassifier(bundle), split.valid)
@@ -227,14 +244,16 @@ def _run(model: str, split: Split, card: ModelCard, seed: int, encoder: bytes | 
     bundle = replace(bundle, card=calibrate(card, held_out, truth))
     with tempfile.TemporaryDirectory() as unscored:
         reloaded = GenreClassifier(load_bundle(save_bundle(bundle, Path(unscored))))
-    valid = evaluate(reloaded, split.valid) if split.valid else evaluate_logits(bundle.card, held_out, truth)
+    valid = (
+        evaluate(reloaded, split.valid)
+        if split.valid
+        else evaluate_logits(bundle.card, held_out, truth, count_songs(split.train))
+    )
     test = evaluate(reloaded, split.test)
     scores = {VALID if split.valid else CROSS_VALIDATED: valid.scores(), "test": test.scores()}
     bundle = replace(bundle, card=replace(bundle.card, scores=scores))
     seconds = round(monotonic() - began, 1)
-    # Another process may have done the same training, and removed it.
-    shutil.rmtree(folder, ignore_errors=True)
-    return Run(bundle, valid, test, share_not_sure(reloaded), trained.curves, seconds)
+    return Run(bundle, valid, test, share_not_sure(reloaded), trained.curves, seconds, folder)
 
 
 def _train(
@@ -252,45 +271,8 @@ def _cross_validated(
     """Return the logits of the tracks' windows by models that learned from other artists, and the true genres."""
     logits: list[NDArray[np.float32]] = []
     tested: list[Track] = []
-    for train, test in artist_folds(tracks, _FOLDS):
+    for train, test in tqdm(artist_folds(tracks, _FOLDS), "cross-validating", unit="fold"):
         _, bundle = _train(model, Split(train, [], test), card, seed, folder, encoder)
         logits += track_logits(GenreClassifier(bundle), test)
         tested += test
     return logits, true_genres(card, tested)
-
-
-def _kept(card: ModelCard, split: Split) -> Path:
-    """Return the folder in which a training keeps what it goes on from, the same for the same training only."""
-    names = [[(track.name, track.audio) for track in getattr(split, side)] for side in SIDES]
-    code = [path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py"))]
-    key = repr((card.training.command, card.mel, names, code))
-    folder = CACHE / "fits" / hashlib.sha256(key.encode()).hexdigest()[:16]
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
-
-
-def _card(name: str, model: str, dataset: Dataset, protocol: str, split: Split, seed: int, command: str) -> ModelCard:
-    return ModelCard(
-        name=name,
-        version=MODEL_VERSION,
-        description=KINDS[model].description,
-        genres=tuple(sorted({track.genre for track in split.train})),
-        mel=dataset.settings,
-        # Until it is calibrated.
-        temperature=1.0,
-        not_sure_below=0.0,
-        training=Training(
-            model=model,
-            dataset=dataset.title,
-            protocol=protocol,
-            train_tracks=len(split.train),
-            valid_tracks=len(split.valid),
-            test_tracks=len(split.test),
-            seed=seed,
-            command=command,
-        ),
-        scores={},
-        weights_sha256="",
-        libraries={"python": ".".join(map(str, sys.version_info[:3]))} | {name: version(name) for name in LIBRARIES},
-        licence=f"Apache-2.0. {dataset.licence}",
-    )

@@ -17,6 +17,7 @@ from sklearn.model_selection import train_test_split
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.preprocessing import MinMaxScaler
 from sklearn.svm import SVC
+from tqdm import tqdm
 
 from training.evaluation import Evaluation, compare
 from training.tracks import BadData
@@ -47,5 +48,5 @@ def check_harness(data: Path) -> dict[str, Evaluation]:
     }
     return {
         name: compare(genres, test_labels, model.fit(train, train_labels).predict(test))
-        for name, model in models.items()
+        for name, model in tqdm(models.items(), "fitting", unit="model")
     }

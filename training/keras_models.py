@@ -31,18 +31,24 @@ class BadKerasModel(BadData):
 def to_onnx(model: keras.Model) -> bytes:
     """Return any Keras model as an ONNX graph, "windows" (n, n_mels, frames, 1) -> "logits" (n, genres).
 
-    The model takes one input, (n_mels, frames, 1) or (n_mels, frames), and gives probabilities if its last layer's
-    activation is softmax, or logits if that is linear. Raises BadKerasModel for any other, and BadExport if the graph
-    does not answer as the model.
+    The model takes one input, (n_mels, frames, 1) or (n_mels, frames). It gives probabilities if its last layer's
+    activation is softmax, logits if that is linear, or the probability of the second of two genres if that is sigmoid.
+    Raises BadKerasModel for any other, and BadExport if the graph does not answer as the model.
     """
     shape = input_shape(model)
-    gives_probabilities = _gives_probabilities(model)
+    activation = _last_activation(model)
     windows = keras.Input((*shape, 1), name="windows")
-    x = windows if len(model.input_shape) == 4 else layers.Reshape(shape)(windows)
-    graph = _convert(keras.Model(windows, model(x)), gives_probabilities=gives_probabilities)
+    x = windows if len(model.inputs[0].shape) == 4 else layers.Reshape(shape)(windows)
+    _fix_normalisations(model)
+    # Layers that augment do so unless they are told not to.
+    answer = model(x, training=False)
+    if activation == "sigmoid":
+        answer = layers.Concatenate()([1 - answer, answer])
+    whole = keras.Model(windows, answer)
+    graph = _convert(whole, gives_probabilities=activation != "linear")
     probe = probe_windows(shape)
-    answers = model.predict(probe.reshape(-1, *model.input_shape[1:]), verbose=0)
-    check_agreement(graph, {"windows": probe}, answers if gives_probabilities else softmax(answers))
+    answers = whole.predict(probe, verbose=0)
+    check_agreement(graph, {"windows": probe}, softmax(answers) if activation == "linear" else answers)
     return graph
 
 
@@ -86,11 +92,14 @@ def network_from_onnx(network: keras.Model, weights: bytes) -> None:
 
 def input_shape(model: keras.Model) -> tuple[int, int]:
     """Return (n_mels, frames) of the windows a model takes; raise BadKerasModel if it takes anything else."""
-    shape = model.input_shape
     if len(model.inputs) != 1 or len(model.outputs) != 1:
         raise BadKerasModel("The model must have one input and one output.")
+    shape = model.inputs[0].shape
     if len(shape) not in (3, 4) or None in shape[1:] or shape[3:] not in ((), (1,)):
-        raise BadKerasModel(f"The model takes {shape}. It must take (n_mels, frames, 1) or (n_mels, frames).")
+        raise BadKerasModel(
+            f"The model takes {shape}. It must take (n, n_mels, frames, 1) or (n, n_mels, frames). Put a layer before "
+            "it that makes its input of that: docs/keras.md has some."
+        )
     return shape[1], shape[2]
 
 
@@ -100,20 +109,30 @@ def probe_windows(shape: tuple[int, int]) -> NDArray[np.float32]:
     return (noise * np.linspace(0, 1, _PROBE_WINDOWS)[:, None, None, None]).astype(np.float32)
 
 
-def _gives_probabilities(model: keras.Model) -> bool:
-    """Return whether the last layer ends in softmax, or raise BadKerasModel if it ends in anything but nothing."""
+def n_genres(model: keras.Model) -> int:
+    """Return how many genres a model tells apart; raise BadKerasModel if it gives anything but a row a window."""
+    shape = model.outputs[0].shape
+    if len(shape) != 2:
+        raise BadKerasModel(f"The model gives {shape}. It must give a number a genre for each window.")
+    return 2 if _last_activation(model) == "sigmoid" else int(shape[1])
+
+
+def _last_activation(model: keras.Model) -> str:
+    """Return "softmax", "linear" or, of one number, "sigmoid"; raise BadKerasModel if the last layer ends otherwise."""
     last = model
     while isinstance(last, keras.Model):
         last = last.layers[-1] if isinstance(last, keras.Sequential) else last.get_layer(last.output_names[0])
-    if isinstance(last, layers.Softmax):
-        return True
     activation = getattr(last, "activation", None)
-    if activation not in (keras.activations.softmax, keras.activations.linear):
-        raise BadKerasModel(
-            f"The last layer, {last.name}, must have the activation softmax, which gives probabilities, or linear, "
-            "which gives logits."
-        )
-    return bool(activation is keras.activations.softmax)
+    if isinstance(last, layers.Softmax) or activation is keras.activations.softmax:
+        return "softmax"
+    if activation is keras.activations.linear:
+        return "linear"
+    if activation is keras.activations.sigmoid and model.outputs[0].shape[-1] == 1:
+        return "sigmoid"
+    raise BadKerasModel(
+        f"The last layer, {last.name}, must have the activation softmax, which gives probabilities, or linear, which "
+        "gives logits, or sigmoid, with one number for two genres."
+    )
 
 
 def _convert(model: keras.Model, *, gives_probabilities: bool) -> bytes:
@@ -122,10 +141,16 @@ def _convert(model: keras.Model, *, gives_probabilities: bool) -> bytes:
     model(np.zeros((1, *model.input_shape[1:]), np.float32))
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.onnx"
-        model.export(path, format="onnx", opset_version=_OPSET, verbose=False)
-        exported = onnx.load(path)
+        try:
+            model.export(path, format="onnx", opset_version=_OPSET, verbose=False)
+            exported = onnx.load(path)
+            onnx.checker.check_model(exported, full_check=True)
+            (windows,), (answers,) = exported.graph.input, exported.graph.output
+        except Exception as error:  # the converter raises whatever an unknown layer leads to
+            raise BadExport(
+                f"The model cannot be converted to ONNX ({_first_line(error)}). Replace that layer by others of Keras."
+            ) from error
     graph = exported.graph
-    (windows,), (answers,) = graph.input, graph.output
     if gives_probabilities:
         graph.initializer.append(helper.make_tensor("least", TensorProto.FLOAT, [], [1e-7]))
         graph.node.append(helper.make_node("Max", [answers.name, "least"], ["positive"]))
@@ -137,6 +162,19 @@ def _convert(model: keras.Model, *, gives_probabilities: bool) -> bytes:
         value.type.tensor_type.shape.dim[0].dim_param = "n"
     onnx.checker.check_model(exported, full_check=True)
     return bytes(exported.SerializeToString())
+
+
+def _fix_normalisations(model: keras.Model) -> None:
+    """Turn the means and variances of `Normalization` layers into arrays: the converter makes inputs of tensors."""
+    for layer in model.layers:
+        if isinstance(layer, keras.Model):
+            _fix_normalisations(layer)
+        elif isinstance(layer, layers.Normalization):
+            layer.mean, layer.variance = np.asarray(layer.mean), np.asarray(layer.variance)
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0]
 
 
 def _fold(network: keras.Model) -> None:

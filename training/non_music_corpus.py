@@ -14,6 +14,7 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 from scipy.signal import butter, sosfilt
+from tqdm import tqdm
 
 import features
 from features.bandwidth import Bandwidth
@@ -31,7 +32,8 @@ Sound = NDArray[np.float64]
 def share_not_sure(classifier: GenreClassifier) -> float:
     """Return the share of the corpus for which a model gives no genre."""
     songs = _corpus_windows(classifier.card.mel, classifier.card.patches)
-    return float(np.mean([classifier.predict(song).genre is None for song in songs]))
+    predicted = [classifier.predict(song).genre for song in tqdm(songs, "predicting non-music", unit="sound")]
+    return float(np.mean([genre is None for genre in predicted]))
 
 
 def _corpus_windows(settings: MelSettings, patches: PatchSettings | None) -> list[SongWindows]:
@@ -41,7 +43,9 @@ def _corpus_windows(settings: MelSettings, patches: PatchSettings | None) -> lis
         CACHE / "non_music_corpus",
         [settings, patches, code],
         lambda: [
-            array for _, content in corpus() for array in _to_arrays(song_windows(content, settings, patches=patches))
+            array
+            for _, content in tqdm(corpus(), "hearing non-music", FILES, unit="sound")
+            for array in _to_arrays(song_windows(content, settings, patches=patches))
         ],
     )
     per_song = len(fields(SongWindows))

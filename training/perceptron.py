@@ -11,6 +11,7 @@ from tqdm import tqdm
 from features.settings import MelSettings
 from inference.classifier import INPUTS, softmax
 from training.export import Inputs, check_agreement, halve, parse_graph
+from training.progress import fit_progress
 from training.splits import Split
 from training.tracks import Track
 
@@ -86,7 +87,8 @@ def train_perceptron(split: Split, genres: Sequence[str], settings: MelSettings,
         keras.optimizers.AdamW(rate, weight_decay=_WEIGHT_DECAY, beta_2=0.99),
         keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=_LABEL_SMOOTHING),
     )
-    network.fit(_Mixtures(points, targets, steps, random), verbose=2)
+    with fit_progress() as progress:
+        network.fit(_Mixtures(points, targets, steps, random), callbacks=[progress], verbose=0)
     held_out = _inputs(np.concatenate([track.windows(settings) for track in split.valid or split.test]))
     weights = _graph(network, mean, deviation, {name: numbers.shape[1] for name, numbers in held_out.items()})
     points = np.clip((_joined(held_out) - mean) / deviation, -_MOST_DEVIATIONS, _MOST_DEVIATIONS)

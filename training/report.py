@@ -160,7 +160,7 @@ def _sections(records: Sequence[Record]) -> Iterator[str]:
     yield (
         "Made from [results.json](results.json) by `make results`. Every figure is of the test side, from "
         "the bundle as it is served; settings and epochs were chosen on validation. ± is the standard deviation over "
-        "seeds, the interval is the 95 % interval of accuracy, by bootstrap over songs."
+        "seeds, the interval is the 95 % interval of accuracy (Wilson, 1927) for that many test songs."
     )
     yield "## Beside the study"
     yield _beside_study(records)
@@ -197,7 +197,7 @@ def _sections(records: Sequence[Record]) -> Iterator[str]:
     )
     yield _calibration(records)
     yield "## Commands"
-    yield "What trains each model anew, by each split."
+    yield "What trains each model anew, by each split; `--models` says where the bundle goes, `--force` replaces one."
     yield "\n".join(["```console", *dict.fromkeys(f"$ {record['command']}" for record in records), "```"])
 
 

@@ -5,6 +5,7 @@ The runs are kept in a file as they end, so that an interrupted making goes on w
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -13,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +24,7 @@ from inference.bundle import MODELS, write_whole
 from training.audit import find_duplicates
 from training.calibration import BINS
 from training.datasets import DATASETS
-from training.evaluation import bootstrap_interval, macro_scores
+from training.evaluation import macro_scores, wilson_interval
 from training.fit import KINDS, fit_command
 from training.tracks import CACHE, BadData
 
@@ -87,8 +88,9 @@ def make_results(
         find_duplicates(DATASETS[name].read(data), DATASETS[name].settings.frame_seconds)
     tqdm.write(f"{len(missing)} of {len(all_jobs)} trainings to do, the others are in {results}.")
     failures = []
+    trainings = _Trainings()
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        futures = {pool.submit(_train, job, data, models): job for job in missing}
+        futures = {pool.submit(_train, job, data, models, trainings): job for job in missing}
         try:
             for future in tqdm(as_completed(futures), "training", len(missing), unit="model"):
                 job = futures[future]
@@ -101,6 +103,7 @@ def make_results(
                 tqdm.write(f"{job}: test accuracy {np.mean([run['accuracy'] for run in runs[job]]):.3f}")
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
+            trainings.stop()
             raise
     if failures:
         raise FailedTraining("\n".join(failures))
@@ -120,18 +123,41 @@ def _jobs(data: Path, datasets: Sequence[str], kinds: Sequence[str]) -> list[Job
     return sorted(jobs, key=lambda job: (job.seed, protocols[job.dataset].index(job.protocol)))
 
 
-def _train(job: Job, data: Path, models: Path) -> list[Run]:
+class _Trainings:
+    """The processes at work. Once stopped, each of them is interrupted, also one that begins later."""
+
+    def __init__(self) -> None:
+        self._processes: set[subprocess.Popen[bytes]] = set()
+        self._stopped = False
+
+    def run(self, command: Sequence[str], output: BinaryIO) -> int:
+        """Run a command, one process on one core, and return its exit status."""
+        with subprocess.Popen(  # noqa: S603 - our own command
+            command, stdout=output, stderr=subprocess.STDOUT, env={**os.environ, **_ONE_CORE}
+        ) as process:
+            self._processes.add(process)
+            if self._stopped:
+                process.send_signal(signal.SIGINT)
+            status = process.wait()
+            self._processes.remove(process)
+            return status
+
+    def stop(self) -> None:
+        """Interrupt the processes."""
+        self._stopped = True
+        for process in set(self._processes):
+            process.send_signal(signal.SIGINT)
+
+
+def _train(job: Job, data: Path, models: Path, trainings: _Trainings) -> list[Run]:
     """Return the runs of a job, one a fold."""
     log = CACHE / "results" / f"{str(job).replace(' ', '-')}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as folder, open(log, "w", encoding="utf-8") as output:
+    with tempfile.TemporaryDirectory() as folder, open(log, "wb") as output:
         figures = Path(folder) / "figures.json"
         command = [sys.executable, "-m", "training", *job.command(), "--data", str(data), "--json", str(figures)]
-        command += ["--models", str(models if job.ships else folder)]
-        done = subprocess.run(  # noqa: S603 - our own command
-            command, stdout=output, stderr=subprocess.STDOUT, env={**os.environ, **_ONE_CORE}, check=False
-        )
-        if done.returncode:
+        command += ["--models", str(models if job.ships else folder), "--force"]
+        if trainings.run(command, output):
             raise FailedTraining(f"{job} ended with an error; see {log}.")
         return list(json.loads(figures.read_text(encoding="utf-8")))
 
@@ -180,7 +206,7 @@ def _summary(jobs: Sequence[Job], by_seed: Sequence[Sequence[Run]]) -> Record:
         "macro_precision": _rounded(precision),
         "macro_recall": _rounded(recall),
         "macro_f1": _rounded(f1),
-        "ci95": bootstrap_interval(right.mean(axis=0)),
+        "ci95": wilson_interval(float(accuracies.mean()), right.shape[1]),
         "n_test": right.shape[1],
         "seeds": [job.seed for job in jobs],
         "parameters": first["parameters"],

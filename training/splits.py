@@ -13,6 +13,7 @@ import numpy as np
 from sklearn.model_selection import StratifiedGroupKFold, train_test_split
 
 from features.settings import MelSettings
+from training.group_sides import divide_groups
 from training.tags import tags_between, window_seconds
 from training.tracks import BadData, Track
 
@@ -21,6 +22,8 @@ TEST_SHARE = 0.2
 VALID_SHARE = 0.2
 # Of each genre on the training side; classical models hold a fifth of them out at a time.
 LEAST_TRAIN_TRACKS = 5
+# Of each genre, one or more for each side.
+LEAST_GROUPS = 3
 # One division a protocol, so that models are compared, and seeds averaged, over the same songs.
 _SEED = 0
 
@@ -51,19 +54,24 @@ def make_splits(
 
 
 def artist_folds(tracks: Sequence[Track], folds: int) -> list[tuple[list[Track], list[Track]]]:
-    """Return the tracks in two parts for each fold, the second part each track's once, no artist in both."""
+    """Return the tracks in two parts for each fold, the second part each track's once, no artist or group in both."""
     return list(_group_folds(tracks, folds, _artist))
 
 
-def require_enough(split: Split, genres: Iterable[str], protocol: str, sides: Sequence[str] = SIDES) -> None:
-    """Raise BadData if a genre has too few tracks on a side to learn it or to tell how well it was learned."""
+def require_enough(
+    split: Split, genres: Iterable[str], protocol: str, sides: Sequence[str] = SIDES, reason: str = ""
+) -> None:
+    """Raise BadData if a genre has too few tracks on a side to learn it or to tell how well it was learned.
+
+    `reason` is a sentence that says where other tracks have gone.
+    """
     for side in sides:
         counts = Counter(track.genre for track in getattr(split, side))
         least = LEAST_TRAIN_TRACKS if side == "train" else 1
         if lacking := sorted(f"{genre} ({counts[genre]})" for genre in genres if counts[genre] < least):
             raise BadData(
                 f"{protocol} puts too few tracks on the side {side!r}, of {', '.join(lacking)}. "
-                f"Every genre needs {least} there: add tracks, or leave the genre out."
+                f"Every genre needs {least} there: add tracks, or leave the genre out.{reason and f' {reason}'}"
             )
 
 
@@ -75,6 +83,7 @@ def window_random(tracks: Sequence[Track], settings: MelSettings) -> list[Split]
         replace(
             track,
             name=f"{track.name}/{number}",
+            part_of=track.name,
             clips=[window[..., 0]],
             audio=None,
             tags=tags_between(track.tags, start, start + settings.window_seconds),
@@ -92,6 +101,28 @@ def track_random(tracks: Sequence[Track], _: MelSettings) -> list[Split]:
     rest, test = _stratified(tracks, TEST_SHARE)
     train, valid = _stratified(rest, VALID_SHARE)
     return [Split(train, valid, test)]
+
+
+def group_random(tracks: Sequence[Track], _: MelSettings) -> list[Split]:
+    """Return tracks split at random by group, or by artist where they have none, in about equal parts of each genre.
+
+    Raises BadData if a genre has too few groups to stand on all sides.
+    """
+    genres, genre_of = np.unique([track.genre for track in tracks], return_inverse=True)
+    groups, group_of = np.unique([_block(track) for track in tracks], return_inverse=True)
+    counts = np.zeros((len(groups), len(genres)), np.int64)
+    np.add.at(counts, (group_of, genre_of), 1)
+    found = (counts > 0).sum(axis=0)
+    if lacking := [f"{name} ({count})" for name, count in zip(genres, found, strict=True) if count < LEAST_GROUPS]:
+        raise BadData(
+            f"Songs of one artist or recording stay on one side, so that every genre needs {LEAST_GROUPS} groups of "
+            f"them: to train, to validate and to test. There are too few of {', '.join(lacking)}. Add songs by others, "
+            "say who made which in a table (--groups), or take --protocol track-random, whose figures are flattered."
+        )
+    valid_share = VALID_SHARE * (1 - TEST_SHARE)
+    shares = (1 - TEST_SHARE - valid_share, valid_share, TEST_SHARE)
+    sides = divide_groups(counts, shares, (LEAST_TRAIN_TRACKS, 1, 1), _SEED)[group_of]
+    return [Split(*([track for track, on in zip(tracks, sides, strict=True) if on == side] for side in range(3)))]
 
 
 def fault_filtered(tracks: Sequence[Track], _: MelSettings) -> list[Split]:
@@ -130,12 +161,15 @@ def block_random(tracks: Sequence[Track], _: MelSettings) -> list[Split]:
 PROTOCOLS: dict[str, Callable[[Sequence[Track], MelSettings], list[Split]]] = {
     "window-random": window_random,
     "track-random": track_random,
+    "group-random": group_random,
     "fault-filtered": fault_filtered,
     "artist-3fold": artist_3fold,
     "block-random": block_random,
     "official": official,
 }
 LEAKY = {"window-random"}
+# Those with a split a fold.
+IN_FOLDS = {"artist-3fold"}
 
 
 def _published_sides(tracks: Sequence[Track], name: str) -> Split:
@@ -158,8 +192,8 @@ def _stratified(tracks: Sequence[Track], share: float) -> tuple[list[Track], lis
 
 
 def _artist(track: Track) -> str:
-    """Return the artist; a track of nobody known is an artist of its own."""
-    return track.artist or f"?{track.name}"
+    """Return the artist or else the group; a track of nobody known is an artist of its own."""
+    return track.artist or track.block or f"?{track.name}"
 
 
 def _block(track: Track) -> str:

@@ -7,14 +7,11 @@ folder, audio. Clips computed from audio are kept in a cache, so that an interru
 
 import hashlib
 import io
-import os
 import zipfile
 import zlib
 from collections.abc import Callable, Collection, Iterator, Mapping
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -25,13 +22,15 @@ from tqdm import tqdm
 
 from features.audio import UnreadableAudio
 from features.clips import song_clips
+from features.music_folders import is_companion, is_song
 from features.settings import MelSettings
 from features.windows import cut_windows
 from inference.bundle import write_whole
+from training.workers import start_workers
 
 # What takes long to compute is kept here.
 CACHE = Path(__file__).resolve().parent.parent / ".cache"
-_PICTURES = {".jpg", ".jpeg", ".png"}
+PICTURES = {".jpg", ".jpeg", ".png"}
 
 
 class BadData(ValueError):
@@ -53,10 +52,11 @@ class TagCurves:
 class Track:
     """One song: `clips` are its scaled log-mel spectrograms, float32 of shape (n_mels, frames) in [0, 1].
 
-    `artist` is None where nobody knows. `block` is what `block-random` keeps together, None for the artist.
-    `published` has the part that published splits assign to the track, by the split's name. `audio` is the file that
-    the clips were computed from, None for pictures. `tags` are the outputs of an encoder for the song, None where
-    they are not known.
+    `artist` is None where nobody knows. `block` is the group that splits by groups keep together, None for the artist;
+    for own music, `block_from` says how it is known, None where it is not. `published` has the part that published
+    splits assign to the track, by the split's name. `audio` is the file that the clips were computed from, None for
+    pictures. `tags` are the outputs of an encoder for the song, None where they are not known. `part_of` is the name of
+    the song that a window is part of, None for a whole song.
     """
 
     name: str
@@ -64,9 +64,11 @@ class Track:
     clips: list[NDArray[np.float32]] = field(repr=False)
     artist: str | None = None
     block: str | None = None
+    block_from: str | None = None
     published: Mapping[str, str] = field(default_factory=dict)
     audio: Path | None = field(default=None, repr=False)
     tags: TagCurves | None = field(default=None, repr=False)
+    part_of: str | None = None
 
     def windows(self, settings: MelSettings) -> NDArray[np.float32]:
         """Return the windows of all clips, shape (n, n_mels, window_frames, 1)."""
@@ -80,12 +82,12 @@ def read_tracks(source: Path, settings: MelSettings, names: Collection[str] | No
     damaged zip and for a picture that is no spectrogram with these settings.
     """
     if zipfile.is_zipfile(source):
-        tracks = list(_from_zip(source, settings, names))
+        tracks = [track for _, track in read_zip(source, settings, names)]
     elif source.is_dir():
         files = sorted(path for path in source.glob("*/*") if path.is_file() and _wanted(path, names))
-        pictures = [path for path in files if path.suffix.lower() in _PICTURES]
-        audio = [path for path in files if path.suffix.lower() not in _PICTURES]
-        tracks = [_picture_track(path, path.read_bytes(), settings) for path in tqdm(pictures, "reading pictures")]
+        pictures = [path for path in files if path.suffix.lower() in PICTURES]
+        audio = [path for path in files if path.suffix.lower() not in PICTURES]
+        tracks = [picture_track(path, path.read_bytes(), settings) for path in tqdm(pictures, "reading pictures")]
         tracks += read_audio(audio, settings)
     else:
         raise BadData(f"{source} is neither a folder nor a whole zip file.")
@@ -98,26 +100,35 @@ def _wanted(path: Path, names: Collection[str] | None) -> bool:
     return names is None or path.stem in names
 
 
-def _from_zip(source: Path, settings: MelSettings, names: Collection[str] | None) -> Iterator[Track]:
+def read_zip(source: Path, settings: MelSettings, names: Collection[str] | None = None) -> Iterator[tuple[str, Track]]:
+    """Yield the path in a zip and the track of each picture, or of those with the given names.
+
+    Raises BadData for a zip that is damaged or holds songs, and for a picture that is no spectrogram.
+    """
     try:
         archive = zipfile.ZipFile(source)
     except (zipfile.BadZipFile, OSError) as error:
         raise BadData(f"{source} cannot be read ({error}). Get the file again.") from error
     with archive:
+        if any(map(is_song, archive.namelist())):
+            raise BadData(f"{source} holds songs. Unpack it, and give the folder: from a zip, only pictures are read.")
         members = [
             name
             for name in sorted(archive.namelist())
-            if Path(name).suffix.lower() in _PICTURES and _wanted(Path(name), names)
+            if Path(name).suffix.lower() in PICTURES
+            and not is_companion(Path(name).name)
+            and _wanted(Path(name), names)
         ]
         for name in tqdm(members, f"reading {source.name}", unit="track"):
             try:
                 content = archive.read(name)
             except (zipfile.BadZipFile, zlib.error, OSError) as error:
                 raise BadData(f"{name} in {source} cannot be read ({error}). Get the file again.") from error
-            yield _picture_track(Path(name), content, settings)
+            yield name, picture_track(Path(name), content, settings)
 
 
-def _picture_track(path: Path, content: bytes, settings: MelSettings) -> Track:
+def picture_track(path: Path, content: bytes, settings: MelSettings) -> Track:
+    """Return the track of a picture's content, its folder the genre; raise BadData if it is no spectrogram."""
     try:
         picture = Image.open(io.BytesIO(content)).convert("L")
     except (UnidentifiedImageError, OSError) as error:
@@ -142,11 +153,6 @@ def read_audio(paths: Collection[Path], settings: MelSettings) -> list[Track]:
     if unreadable:
         tqdm.write("\n".join([f"Left out, {len(unreadable)} files that cannot be read:", *unreadable]))
     return tracks
-
-
-def start_workers() -> ProcessPoolExecutor:
-    """Return a process a core. They are no forks: a process in which TensorFlow has run cannot be forked."""
-    return ProcessPoolExecutor(os.cpu_count(), get_context("spawn"))
 
 
 def cached_arrays(

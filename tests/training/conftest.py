@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from tests.sounds import encode, music
 from training.splits import LEAST_TRAIN_TRACKS
@@ -67,4 +68,18 @@ def few_songs(own_music: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
     for path in sorted(own_music.glob("*/*.0000[01].wav")):
         (folder / path.parent.name).mkdir(exist_ok=True)
         (folder / path.parent.name / path.name).write_bytes(path.read_bytes())
+    return folder
+
+
+@pytest.fixture(scope="session")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder of spectrograms in which a genre is a few louder bands, hard to tell from the noise."""
+    folder = tmp_path_factory.mktemp("pictures")
+    rng = np.random.default_rng(0)
+    for index, genre in enumerate(GENRES):
+        (folder / genre).mkdir()
+        for number in range(TRACKS):
+            levels = rng.integers(0, 200, (128, 387), dtype=np.uint8)
+            levels[30 * index : 30 * index + 4] += 20
+            Image.fromarray(levels).save(folder / genre / f"{genre}.{number}.png")
     return folder

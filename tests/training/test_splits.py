@@ -63,7 +63,7 @@ def test_only_the_leaky_protocol_has_songs_on_two_sides() -> None:
         assert all(songs) if protocol in LEAKY else not any(songs)
 
 
-@pytest.mark.parametrize("protocol", ["artist-3fold", "block-random"])
+@pytest.mark.parametrize("protocol", ["artist-3fold", "block-random", "group-random"])
 def test_artists_stay_together_where_the_protocol_says_so(protocol: str) -> None:
     for split in make_splits(tracks(), protocol, SETTINGS):
         assert not shared_artists(split)
@@ -75,6 +75,26 @@ def test_tracks_at_random_keep_the_share_of_each_genre() -> None:
     assert [Counter(track.genre for track in getattr(split, side)) for side in SIDES] == [
         dict.fromkeys(GENRES, count) for count in (32, 8, 10)
     ]
+
+
+def test_groups_of_any_size_keep_about_the_share_of_each_genre() -> None:
+    sizes = (1, 1, 2, 3, 5, 8, 12, 18)
+    items = [
+        replace(track, block=f"{track.genre} {sum(int(track.name.split('.')[1]) >= end for end in np.cumsum(sizes))}")
+        for track in tracks(sum(sizes))
+    ]
+    (split,) = make_splits(items, "group-random", SETTINGS)
+    for side, share in zip(SIDES, (0.64, 0.16, 0.2), strict=True):
+        counts = Counter(track.genre for track in getattr(split, side))
+        assert all(abs(counts[genre] / sum(sizes) - share) < 0.05 for genre in GENRES)
+
+
+def test_groups_across_genres_stay_together() -> None:
+    items = [replace(track, block=f"{int(track.name.split('.')[1]) // 5}") for track in tracks()]
+    (split,) = make_splits(items, "group-random", SETTINGS)
+    blocks = [{track.block for track in getattr(split, side)} for side in SIDES]
+    assert [len(side) for side in blocks] == [4, 1, 1]
+    assert len(set().union(*blocks)) == 6
 
 
 def test_every_fold_of_artists_is_the_test_once() -> None:

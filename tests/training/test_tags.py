@@ -22,7 +22,7 @@ from inference.encoder import TagEncoder
 from tests.sounds import encode, music
 from training import __main__ as command
 from training import fit as fitting
-from training import gate, tags
+from training import gate, kept, tags
 from training import tracks as tracks_module
 from training.blend import train_blend
 from training.calibration import track_logits
@@ -40,7 +40,7 @@ TAGS = 50
 @pytest.fixture(autouse=True)
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Keep nothing of a test."""
-    for module in (tags, tracks_module, fitting):
+    for module in (tags, tracks_module, kept):
         monkeypatch.setattr(module, "CACHE", tmp_path / "cache")
     return tmp_path / "cache"
 

@@ -2,11 +2,10 @@
 
 import json
 import shutil
-import time
 from dataclasses import asdict, replace
-from multiprocessing import get_context
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 
@@ -21,10 +20,10 @@ from training.export import BadExport, check_agreement
 from training.fit import KINDS, Kind, Trained, fit
 from training.kaggle import check_harness
 from training.keras_models import to_onnx
-from training.learning import learn
+from training.learning import EPOCHS, learn
 from training.networks import NETWORKS
 from training.splits import Split, make_splits
-from training.tracks import Track
+from training.tracks import BadData, Track
 
 # A training or several in a process each, on a machine that may be busy.
 pytestmark = pytest.mark.timeout(300)
@@ -128,14 +127,14 @@ def test_a_genre_the_bundle_does_not_know_is_named(own_music: Path, tmp_path: Pa
 BANDS = MelSettings(window_frames=32, window_hop_frames=32)
 
 
-def bands() -> Split:
-    """Return a split of genres told apart by which band is loud."""
+def bands(windows: int = 24) -> Split:
+    """Return a split of genres told apart by which band is loud, each with so many windows."""
     rng = np.random.default_rng(0)
 
     def tracks() -> list[Track]:
         made = []
         for index, genre in enumerate(GTZAN_GENRES):
-            clip = rng.uniform(0, 0.4, (128, 32 * 24)).astype(np.float32)
+            clip = rng.uniform(0, 0.4, (128, 32 * windows)).astype(np.float32)
             clip[12 * index : 12 * index + 8] += 0.5
             made.append(Track(genre, genre, [clip]))
         return made
@@ -154,10 +153,11 @@ def test_a_network_learns_and_is_exported(name: str, tmp_path: Path) -> None:
     assert evaluate(classifier, split.test).accuracy > 0.5
 
 
-def test_data_of_the_same_names_share_nothing_that_an_interrupted_training_kept(
-    own_music: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_other_data_share_nothing_that_an_interrupted_training_kept(
+    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    others = shutil.copytree(own_music, tmp_path / "others")
+    """Not those of other genres, and not those of the same names with one song changed."""
+    data = shutil.copytree(pictures, tmp_path / "data")
     found: list[bool] = []
 
     def interrupted(*arguments: object) -> Trained:
@@ -166,31 +166,52 @@ def test_data_of_the_same_names_share_nothing_that_an_interrupted_training_kept(
         kept.touch()
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("training.fit.CACHE", tmp_path)
-    monkeypatch.setitem(KINDS, "logistic", Kind("Stops.", interrupted))
-    for data in (own_music, own_music, others):
+    def begin() -> None:
         with pytest.raises(KeyboardInterrupt):
             fit("folder", "logistic", "track-random", data, 0, None)
-    assert found == [False, True, False]
+
+    monkeypatch.setattr("training.kept.CACHE", tmp_path)
+    monkeypatch.setitem(KINDS, "logistic", Kind("Stops.", interrupted))
+    begin()
+    begin()
+    shutil.copy(data / "rock" / "rock.1.png", data / "rock" / "rock.0.png")
+    begin()
+    (data / "rock").rename(data / "pop")
+    begin()
+    assert found == [False, True, False, False]
 
 
-@pytest.mark.slow
-def test_a_network_goes_on_where_it_was_killed(tmp_path: Path) -> None:
-    arguments = (NETWORKS["cnn"], bands(), GTZAN_GENRES, BANDS, 0, tmp_path)
-    log = tmp_path / "epochs.csv"
-    process = get_context("spawn").Process(target=learn, args=arguments)
-    process.start()
-    deadline = time.monotonic() + 100
-    while not (log.exists() and len(log.read_text().splitlines()) > 3):
-        assert process.is_alive()
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-    process.kill()
-    process.join(timeout=30)
-    before = log.read_text().splitlines()
-    learned = learn(*arguments, epochs=len(before) + 1)
-    assert log.read_text().splitlines()[: len(before) - 1] == before[:-1]
-    assert len(learned.curves["loss"]) == len(before) + 1
+def small_network(settings: MelSettings, n_genres: int) -> keras.Model:
+    """Return a network with dropout and batch normalisation that learns in no time."""
+    layers = keras.layers
+    return keras.Sequential(
+        [
+            keras.Input((settings.n_mels, settings.window_frames, 1)),
+            layers.AveragePooling2D((4, settings.window_frames)),
+            layers.Flatten(),
+            layers.BatchNormalization(),
+            layers.Dropout(0.3),
+            layers.Dense(n_genres),
+        ]
+    )
+
+
+def test_a_network_that_goes_on_is_the_one_it_would_have_been(tmp_path: Path) -> None:
+    arguments = (small_network, bands(windows=24), GTZAN_GENRES, BANDS, 0)
+    whole = learn(*arguments, tmp_path / "whole")
+    # Its patience had an end, and its learning rate was halved before.
+    assert 12 < len(whole.curves["loss"]) < EPOCHS
+    for epochs in (2, len(whole.curves["loss"]) - 2, EPOCHS, EPOCHS):
+        parts = learn(*arguments, tmp_path / "parts", epochs=epochs)
+    assert parts.curves == whole.curves
+    for one, other in zip(parts.network.get_weights(), whole.network.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_what_was_kept_and_cannot_be_read_is_named(tmp_path: Path) -> None:
+    (tmp_path / "checkpoint.npz").write_bytes(b"half a file")
+    with pytest.raises(BadData, match=r"checkpoint\.npz"):
+        learn(NETWORKS["cnn"], bands(windows=1), GTZAN_GENRES, BANDS, 0, tmp_path)
 
 
 def test_a_graph_that_answers_otherwise_than_its_model_is_not_shipped() -> None:
