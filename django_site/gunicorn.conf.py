@@ -11,3 +11,10 @@ worker_class = "gthread"
 graceful_timeout = 130
 # The site logs its requests itself, as JSON.
 accesslog = None
+
+
+def on_starting(server: object) -> None:  # noqa: ARG001 - gunicorn passes it
+    """Clear the temporary folder of a former version's uploads."""
+    from genre_site.uploads import clear_leftovers
+
+    clear_leftovers()

@@ -3,19 +3,22 @@
 from typing import TYPE_CHECKING, Any, cast
 
 from django import forms
-from django.contrib.auth.forms import AuthenticationForm, UserCreationForm
+from django.contrib.admin.forms import AdminAuthenticationForm
+from django.contrib.auth.forms import AuthenticationForm, PasswordChangeForm, UserCreationForm
 from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
-from songs.limits import address, forget, hit
+from songs.limits import address, forget, give_back, hit
 
 if TYPE_CHECKING:
     UserForm = UserCreationForm[User]
+    LimitedForm = AuthenticationForm
 else:
-    UserForm = UserCreationForm
+    UserForm, LimitedForm = UserCreationForm, object
 
 _WINDOW_SECONDS = 900
 _TRIES_BY_NAME, _TRIES_BY_ADDRESS = 5, 50
+_TOO_MANY = "Too many tries. Wait a quarter of an hour"
 
 
 class RegisterForm(UserForm):
@@ -30,22 +33,38 @@ class RegisterForm(UserForm):
         fields = ("username", "email")
 
 
-class LoginForm(AuthenticationForm):
-    """Log in; whoever guesses is stopped, by name and by address."""
+class LimitedTries(LimitedForm):
+    """Limits failed log-ins, per address and per name at an address: nobody can lock out another user."""
 
     def clean(self) -> dict[str, Any]:
-        """Count the try, and forget it if it was right."""
+        """Count the try, but not if the password is correct."""
         where = address(cast(HttpRequest, self.request))
-        # Of the name at this address: nobody can lock another one out.
-        name = f"{where} {self.cleaned_data.get('username', '').lower()}"
+        name = _name_at(where, self.cleaned_data.get("username", ""))
         if (
             hit("login", name, _WINDOW_SECONDS) > _TRIES_BY_NAME
             or hit("login", where, _WINDOW_SECONDS) > _TRIES_BY_ADDRESS
         ):
-            raise ValidationError("Too many tries. Wait a quarter of an hour, or reset your password.", "too_many")
+            raise ValidationError(f"{_TOO_MANY}, or reset your password.", "too_many")
         cleaned = super().clean()
         forget("login", name, _WINDOW_SECONDS)
+        give_back("login", where, _WINDOW_SECONDS)
         return cleaned
+
+
+class LoginForm(LimitedTries, AuthenticationForm):
+    """The site's log-in."""
+
+
+class AdminLoginForm(LimitedTries, AdminAuthenticationForm):
+    """The admin's log-in."""
+
+
+class ChangePasswordForm(PasswordChangeForm):
+    """The old password, and the new one twice."""
+
+    def clean_old_password(self) -> str:
+        """Return the old password if it is the user's."""
+        return _own_password(self.user, self.cleaned_data["old_password"])
 
 
 class DeleteForm(forms.Form):
@@ -59,9 +78,23 @@ class DeleteForm(forms.Form):
 
     def clean_password(self) -> str:
         """Return the password if it is the user's."""
-        password: str = self.cleaned_data["password"]
-        if hit("login", f"delete {self.user.pk}", _WINDOW_SECONDS) > _TRIES_BY_NAME:
-            raise ValidationError("Too many tries. Wait a quarter of an hour.")
-        if not self.user.check_password(password):
-            raise ValidationError("That is not your password.")
-        return password
+        return _own_password(self.user, self.cleaned_data["password"])
+
+
+def unlock(request: HttpRequest, user: User) -> None:
+    """Forget the failed log-ins of a user at this address."""
+    forget("login", _name_at(address(request), user.username), _WINDOW_SECONDS)
+
+
+def _name_at(where: str, name: str) -> str:
+    return f"{where} {name.lower()}"
+
+
+def _own_password(user: User, password: str) -> str:
+    """Return the password if it is the user's; raise ValidationError otherwise, and after too many tries."""
+    if hit("login", f"user {user.pk}", _WINDOW_SECONDS) > _TRIES_BY_NAME:
+        raise ValidationError(f"{_TOO_MANY}.")
+    if not user.check_password(password):
+        raise ValidationError("That is not your password.")
+    forget("login", f"user {user.pk}", _WINDOW_SECONDS)
+    return password

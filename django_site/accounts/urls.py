@@ -4,7 +4,7 @@ from django.contrib.auth import views as auth
 from django.urls import path
 
 from accounts import views
-from accounts.forms import LoginForm
+from accounts.forms import ChangePasswordForm, LoginForm
 
 urlpatterns = [
     path("register/", views.register, name="register"),
@@ -15,10 +15,10 @@ urlpatterns = [
     ),
     path("logout/", auth.LogoutView.as_view(), name="logout"),
     path("delete/", views.delete, name="delete_account"),
-    path("password/", auth.PasswordChangeView.as_view(), name="password_change"),
+    path("password/", auth.PasswordChangeView.as_view(form_class=ChangePasswordForm), name="password_change"),
     path("password/done/", auth.PasswordChangeDoneView.as_view(), name="password_change_done"),
     path("reset/", views.ResetPassword.as_view(), name="password_reset"),
     path("reset/sent/", auth.PasswordResetDoneView.as_view(), name="password_reset_done"),
-    path("reset/<uidb64>/<token>/", auth.PasswordResetConfirmView.as_view(), name="password_reset_confirm"),
+    path("reset/<uidb64>/<token>/", views.ConfirmReset.as_view(), name="password_reset_confirm"),
     path("reset/done/", auth.PasswordResetCompleteView.as_view(), name="password_reset_complete"),
 ]

@@ -1,26 +1,28 @@
-"""Register, and delete an account with everything in it."""
+"""Register, reset a password, and delete an account with everything in it."""
 
-from typing import cast
+from collections.abc import Callable
+from typing import Any, cast
 
 from django.contrib import messages
 from django.contrib.auth import login, logout
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.models import User
-from django.contrib.auth.views import PasswordResetView
-from django.http import HttpRequest, HttpResponse
+from django.contrib.auth.views import PasswordResetConfirmView, PasswordResetView
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods
 from genre_site.errors import problem
 from songs.limits import address, hit
 
-from accounts.forms import DeleteForm, RegisterForm
+from accounts.forms import DeleteForm, RegisterForm, unlock
 
 _HOUR = 3600
-_MOST_AN_HOUR = 10
+# A class behind one router may register.
+_MAX_ACCOUNTS_PER_HOUR, _MAX_RESETS_PER_HOUR = 60, 10
 
 
-def _too_many(request: HttpRequest, what: str) -> HttpResponse | None:
-    if hit(what, address(request), _HOUR) > _MOST_AN_HOUR:
+def _too_many(request: HttpRequest, what: str, most: int) -> HttpResponse | None:
+    if hit(what, address(request), _HOUR) > most:
         return problem(request, 429, "Too many at once", "Try again in an hour.")
     return None
 
@@ -29,22 +31,54 @@ def _too_many(request: HttpRequest, what: str) -> HttpResponse | None:
 def register(request: HttpRequest) -> HttpResponse:
     """Make an account, and log in."""
     form = RegisterForm(request.POST or None)
-    if request.method == "POST":
-        if refused := _too_many(request, "register"):
+    if request.method == "POST" and form.is_valid():
+        if refused := _too_many(request, "register", _MAX_ACCOUNTS_PER_HOUR):
             return refused
-        if form.is_valid():
-            login(request, form.save())
-            messages.success(request, "Welcome. From now on your results are kept in your history.")
-            return redirect("home")
+        login(request, form.save())
+        messages.success(request, "Welcome. From now on your results are kept in your history.")
+        return redirect("home")
     return render(request, "registration/register.html", {"form": form})
 
 
+class _RedirectThen(HttpResponseRedirect):
+    """A redirect, and what is done once it has been sent."""
+
+    def __init__(self, url: str, then: Callable[[], object]) -> None:
+        super().__init__(url)
+        self._then = then
+
+    def close(self) -> None:
+        """Do it, and end the request: the server has sent the response."""
+        try:
+            self._then()
+        finally:
+            super().close()
+
+
 class ResetPassword(PasswordResetView):
-    """Send a link to a new password, a few times an hour."""
+    """Send a link to a new password, a few times an hour.
+
+    It is sent after the response, which so takes the same time for known and unknown addresses.
+    """
 
     def post(self, request: HttpRequest, *args: object, **kwargs: object) -> HttpResponse:
         """Send it."""
-        return _too_many(request, "reset") or super().post(request, *args, **kwargs)
+        return _too_many(request, "reset", _MAX_RESETS_PER_HOUR) or super().post(request, *args, **kwargs)
+
+    def form_valid(self, form: Any) -> HttpResponse:
+        """Respond first."""
+        send = super().form_valid
+        return _RedirectThen(self.get_success_url(), lambda: send(form))
+
+
+class ConfirmReset(PasswordResetConfirmView):
+    """Set a new password, and let its user log in."""
+
+    def form_valid(self, form: Any) -> HttpResponse:
+        """Set it."""
+        response = super().form_valid(form)
+        unlock(self.request, cast(User, self.user))
+        return response
 
 
 @login_required

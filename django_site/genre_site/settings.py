@@ -7,6 +7,7 @@ own, and prints e-mails. SITE_PRODUCTION=1 asks for the secret and the host name
 import math
 import os
 import secrets
+import sys
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -17,14 +18,15 @@ from django.core.exceptions import ImproperlyConfigured
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 
-def _number(name: str, default: float) -> float:
+def _number(name: str, default: float, most: float = sys.float_info.max) -> float:
     text = os.environ.get(name, "")
     try:
         value = float(text) if text else default
     except ValueError:
         value = math.nan
-    if not 0 <= value < math.inf:
-        raise ImproperlyConfigured(f"{name} must be a number, 0 or more, not {text!r}.")
+    if not 0 <= value <= most:
+        limit = "0 or more" if most == sys.float_info.max else f"0 to {most:g}"
+        raise ImproperlyConfigured(f"{name} must be a number, {limit}, not {text!r}.")
     return value
 
 
@@ -42,6 +44,13 @@ def _secret(file: Path) -> str:
         finally:
             new.unlink()
     return file.read_text(encoding="ascii")
+
+
+def _for_owner_only(file: Path) -> None:
+    """Make a file readable to its owner only, and make it if it is not there; SQLite gives its others the same mode."""
+    file.touch(mode=0o600)
+    if file.stat().st_mode & 0o077:
+        file.chmod(0o600)
 
 
 PRODUCTION = os.environ.get("SITE_PRODUCTION", "") not in ("", "0")
@@ -83,6 +92,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "genre_site.middleware.ContentSecurityPolicy",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "genre_site.methods.MethodPage",
     "genre_site.middleware.UploadLimit",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -111,6 +121,8 @@ TEMPLATES = [
 
 # The service.
 GENRE_SERVICE_URL = os.environ.get("GENRE_SERVICE_URL", "http://127.0.0.1:3000").rstrip("/")
+# Of 30 seconds, of a song; 0 for all of it.
+EXCERPTS = int(_number("SITE_EXCERPTS", 0, most=100))
 MAX_UPLOAD_BYTES = int(_number("SITE_MAX_UPLOAD_MB", 50) * 1_000_000)
 VISITOR_SONGS_AN_HOUR = int(_number("SITE_VISITOR_SONGS_AN_HOUR", 60))
 USER_SONGS_AN_HOUR = int(_number("SITE_USER_SONGS_AN_HOUR", 600))
@@ -123,10 +135,12 @@ if DATABASE_URL:
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 else:
     DATA_DIR.mkdir(parents=True, exist_ok=True)
+    _database = DATA_DIR / "site.sqlite3"
+    _for_owner_only(_database)
     DATABASES = {
         "default": {
             "ENGINE": "django.db.backends.sqlite3",
-            "NAME": DATA_DIR / "site.sqlite3",
+            "NAME": _database,
             "OPTIONS": {
                 # Readers do not wait for a writer; a transaction that will write says so at its start, and so waits
                 # instead of failing.
@@ -145,11 +159,11 @@ if REDIS_URL:
             "OPTIONS": {"serializer": "genre_site.serializer.JsonSerializer"},
         }
     }
-    SESSION_ENGINE = "django.contrib.sessions.backends.cache"
 else:
     CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
 
 # Accounts.
+SESSION_ENGINE = "accounts.sessions"
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in (
@@ -191,7 +205,11 @@ SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = PRODUCTION
 CSRF_COOKIE_HTTPONLY = True
 X_FRAME_OPTIONS = "DENY"
 CSRF_FAILURE_VIEW = "genre_site.errors.csrf_failure"
-# A file of more than 2.5 MB goes to the disk while it arrives; the fields beside it are small.
+# A file of more than 2.5 MB goes to the disk while it arrives, without a name; the fields beside it are small.
+FILE_UPLOAD_HANDLERS = [
+    "django.core.files.uploadhandler.MemoryFileUploadHandler",
+    "genre_site.uploads.UnnamedFileUploadHandler",
+]
 DATA_UPLOAD_MAX_MEMORY_SIZE = 100_000
 
 # Static files.

@@ -1,4 +1,4 @@
-"""What the models are and what their answers are worth, as the service says."""
+"""What the models are and what their answers are worth, as their cards say."""
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -10,4 +10,6 @@ from songs import service
 @require_safe
 def about(request: HttpRequest) -> HttpResponse:
     """Show every model's card."""
-    return render(request, "songs/about.html", {"models": service.models()})
+    models = service.models()
+    has_tags = any(card["encoder"] for card in models)
+    return render(request, "songs/about.html", {"models": models, "has_tags": has_tags})

@@ -6,6 +6,8 @@ from typing import Any
 
 # The style sheet has so many colours for genres.
 COLOURS = 12
+# What was not heard shows if it is longer: the parts between excerpts, and long silence.
+_GAP_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
@@ -69,15 +71,17 @@ def timeline(answer: dict[str, Any]) -> list[Span]:
     total = max(answer["audio"]["duration_seconds"], 1e-9)
     merged: list[list[dict[str, Any]]] = []
     for segment in answer["segments"]:
-        if merged and merged[-1][-1]["genre"] == segment["genre"]:
+        if merged and merged[-1][-1]["genre"] == segment["genre"] and not _is_gap(merged[-1][-1], segment):
             merged[-1].append(segment)
         else:
             merged.append([segment])
     spans = []
     for position, group in enumerate(merged):
         start = group[0]["start_seconds"]
+        end = group[-1]["end_seconds"]
         # To where the next part begins, so that no gap shows between windows.
-        end = merged[position + 1][0]["start_seconds"] if position + 1 < len(merged) else group[-1]["end_seconds"]
+        if position + 1 < len(merged) and not _is_gap(group[-1], merged[position + 1][0]):
+            end = merged[position + 1][0]["start_seconds"]
         genre = group[0]["genre"] or ""
         spans.append(
             Span(
@@ -91,6 +95,10 @@ def timeline(answer: dict[str, Any]) -> list[Span]:
             )
         )
     return spans
+
+
+def _is_gap(segment: dict[str, Any], following: dict[str, Any]) -> bool:
+    return bool(following["start_seconds"] - segment["end_seconds"] > _GAP_SECONDS)
 
 
 def colours(genres: Iterable[str], known: Sequence[str]) -> dict[str, int]:

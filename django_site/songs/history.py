@@ -18,18 +18,17 @@ from django.db.models.functions.datetime import TruncBase
 from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_safe
+from genre_site.methods import post_only
 
 from songs import charts
 from songs.forms import FeedbackForm, HistoryForm
 from songs.models import Analysis, Feedback, Picture
+from songs.spreadsheet import safe_cell
 from songs.uploading import result_context
 
 _ROWS_A_PAGE = 25
 _EXPORTED = ("file_name", "file_bytes", "analysed_at", "genre", "confidence", "duration_seconds", "model_name")
-# What makes a spreadsheet run a cell as a formula.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
-
 
 # Each genre is one step in the index, where DISTINCT would read all of the user's rows.
 _GENRES = """
@@ -96,7 +95,7 @@ def picture(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 @login_required
-@require_POST
+@post_only("result")
 def feedback(request: HttpRequest, pk: int) -> HttpResponse:
     """Keep which genre the user says is right."""
     analysis = get_object_or_404(_own(request), pk=pk)
@@ -110,7 +109,7 @@ def feedback(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 @login_required
-@require_POST
+@post_only("result")
 def delete(request: HttpRequest, pk: int) -> HttpResponse:
     """Delete one analysis."""
     analysis = get_object_or_404(_own(request).defer("answer"), pk=pk)
@@ -215,7 +214,7 @@ def _csv(rows: QuerySet[Analysis]) -> Iterator[str]:
     for analysis in rows.defer("answer").iterator(2000):
         row = _row(analysis)
         cells = (row | {"tags": json.dumps(row["tags"], ensure_ascii=False)}).values()
-        yield writer.writerow([f"'{cell}" if str(cell).startswith(_FORMULA) else cell for cell in cells])
+        yield writer.writerow([safe_cell(cell) for cell in cells])
 
 
 def _json(rows: QuerySet[Analysis]) -> Iterator[str]:

@@ -1,6 +1,7 @@
 """How often somebody may do something: counted in Redis where there is one, else in the database."""
 
 import hashlib
+import ipaddress
 import time
 from datetime import UTC, datetime
 
@@ -14,11 +15,22 @@ from songs.models import Hits
 
 
 def address(request: HttpRequest) -> str:
-    """Return the address of the client, as the last of our own proxies saw it."""
+    """Return the address of the client, as the last of our own proxies saw it.
+
+    Of an IPv6 address it is the network of 64 bits: a client has all addresses of it.
+    """
+    seen = str(request.META["REMOTE_ADDR"])
     forwarded = request.headers.get("X-Forwarded-For", "").split(",")
     if settings.PROXIES and len(forwarded) >= settings.PROXIES:
-        return forwarded[-settings.PROXIES].strip()
-    return str(request.META["REMOTE_ADDR"])
+        seen = forwarded[-settings.PROXIES].strip()
+    try:
+        parsed = ipaddress.ip_address(seen)
+    except ValueError:
+        # A proxy's name for who it hides, or a socket without an address.
+        return seen
+    if isinstance(parsed, ipaddress.IPv4Address):
+        return str(parsed)
+    return str(parsed.ipv4_mapped or ipaddress.ip_network((parsed, 64), strict=False))
 
 
 def hit(what: str, who: str, seconds: int) -> int:
@@ -41,6 +53,17 @@ def forget(what: str, who: str, seconds: int) -> None:
         cache.delete(key)
     else:
         Hits.objects.filter(key=key).delete()
+
+
+def give_back(what: str, who: str, seconds: int) -> None:
+    """Count one less, for what turned out to be no case of it."""
+    key = _key(what, who, int(time.time()) // seconds)
+    if settings.REDIS_URL:
+        # Meanwhile another window of time may have begun.
+        if cache.get(key):
+            cache.decr(key)
+    else:
+        Hits.objects.filter(key=key, count__gt=0).update(count=F("count") - 1)
 
 
 def _key(what: str, who: str, window: int) -> str:

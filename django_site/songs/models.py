@@ -9,6 +9,8 @@ from django.urls import reverse
 from django.utils import timezone
 
 _MOST_TAGS = 5
+# Genres and models are named after folders.
+_NAME_LENGTH = 255
 _TAG_LENGTH = 64
 
 
@@ -19,12 +21,12 @@ class Analysis(models.Model):
     file_name = models.CharField(max_length=255)
     file_bytes = models.PositiveBigIntegerField()
     analysed_at = models.DateTimeField(default=timezone.now)
-    genre = models.CharField(max_length=64, blank=True, help_text="Empty where the model was not sure.")
+    genre = models.CharField(max_length=_NAME_LENGTH, blank=True, help_text="Empty where the model was not sure.")
     confidence = models.FloatField(validators=[MinValueValidator(0), MaxValueValidator(1)])
     duration_seconds = models.FloatField(validators=[MinValueValidator(0)])
     # The database's own default is for a site of the version before, which may run until this one has started.
     tags = models.JSONField(default=dict, db_default={}, blank=True, help_text="The probability of each tag.")
-    model_name = models.CharField(max_length=100)
+    model_name = models.CharField(max_length=_NAME_LENGTH)
     model_version = models.CharField(max_length=50)
     answer = models.JSONField(help_text="The whole answer of the service.")
 
@@ -98,7 +100,7 @@ class Feedback(models.Model):
     """The genre that a user says is the right one."""
 
     analysis = models.OneToOneField(Analysis, models.CASCADE, primary_key=True, related_name="feedback")
-    genre = models.CharField(max_length=64)
+    genre = models.CharField(max_length=_NAME_LENGTH)
     given_at = models.DateTimeField(auto_now=True)
 
     class Meta:

@@ -1,6 +1,7 @@
 """The genre service, by HTTP."""
 
 import functools
+import logging
 from dataclasses import dataclass
 from typing import Any, BinaryIO, cast
 
@@ -11,7 +12,12 @@ from genre_site.logs import REQUEST_ID
 
 # The service lets a song wait a minute and works on it for another.
 _TIMEOUT = httpx.Timeout(150, connect=5)
-_MODELS_SECONDS = 60
+_MODELS_TIMEOUT = 2
+# How long the models are taken for what they are, remembered where the service is not there, and not asked for again.
+_MODELS_SECONDS, _REMEMBERED_SECONDS, _FAILED_SECONDS = 60, 86_400, 10
+_PNG = b"\x89PNG\r\n\x1a\n"
+
+logger = logging.getLogger(__name__)
 
 
 class ServiceError(Exception):
@@ -45,22 +51,40 @@ def classify(song: Song, model: str) -> dict[str, Any]:
 
 def explain(song: Song, model: str) -> bytes:
     """Return the picture of what in a song carried the decision, as PNG; raise ServiceError."""
-    return _ask("/explain", song, model).content
+    picture = _ask("/explain", song, model).content
+    if not picture.startswith(_PNG):
+        raise ServiceError(502, "The picture could not be drawn. Try again in a minute.")
+    return picture
 
 
 def models() -> list[dict[str, Any]]:
-    """Return the cards of the service's models, the default first; none if it is not there."""
+    """Return the cards of the service's models, the default first.
+
+    Where the service is not there, or answers something else, they are those it had, for a day; none otherwise.
+    """
     known = cache.get("models")
     if known is None:
         try:
-            answer = _client().get(f"{settings.GENRE_SERVICE_URL}/models", timeout=5)
-            answer.raise_for_status()
-            found = answer.json()
-        except (httpx.HTTPError, ValueError):
-            return []
-        known = sorted(found["models"], key=lambda card: card["name"] != found["default"])
-        cache.set("models", known, _MODELS_SECONDS)
+            known = _read_models()
+        except (httpx.HTTPError, ValueError, KeyError, TypeError) as error:
+            logger.warning("The models cannot be listed: %r", error)
+            known = cache.get("models_remembered", [])
+            cache.set("models", known, _FAILED_SECONDS)
+        else:
+            cache.set("models", known, _MODELS_SECONDS)
+            cache.set("models_remembered", known, _REMEMBERED_SECONDS)
     return cast(list[dict[str, Any]], known)
+
+
+def _read_models() -> list[dict[str, Any]]:
+    """Ask the service for its models; raise httpx.HTTPError, ValueError, KeyError or TypeError for a wrong answer."""
+    answer = _client().get(f"{settings.GENRE_SERVICE_URL}/models", timeout=_MODELS_TIMEOUT)
+    answer.raise_for_status()
+    found = answer.json()
+    cards = sorted(found["models"], key=lambda card: card["name"] != found["default"])
+    if not cards or not all(isinstance(card["name"], str) and isinstance(card["genres"], list) for card in cards):
+        raise ValueError("no list of models")
+    return cards
 
 
 def is_ready() -> bool:
@@ -102,10 +126,11 @@ def _try_again(path: str, song: Song, model: str) -> httpx.Response:
 
 def _post(path: str, song: Song, model: str) -> httpx.Response:
     song.content.seek(0)
+    fields = {"model": model, "excerpts": str(settings.EXCERPTS or "")}
     return _client().post(
         settings.GENRE_SERVICE_URL + path,
         files={"audio": (song.name, song.content, "application/octet-stream")},
-        data={"model": model} if model else None,
+        data={name: value for name, value in fields.items() if value},
         headers={"X-Request-ID": REQUEST_ID.get()},
     )
 

@@ -5,10 +5,11 @@ from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.csrf import ensure_csrf_cookie
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods
+from genre_site.methods import post_only
 
 from songs import charts, service
 from songs.limits import address, hit
@@ -21,6 +22,8 @@ else:
     File = UploadedFile
 
 _HOUR = 3600
+# A longer number is greater than any of a row.
+_MAX_DIGITS = 18
 
 
 @ensure_csrf_cookie
@@ -48,7 +51,7 @@ def home(request: HttpRequest) -> HttpResponse:
     return render(request, "songs/home.html", context, status=400 if results and len(failed) == len(results) else 200)
 
 
-@require_POST
+@post_only("home")
 def analyse(request: HttpRequest) -> HttpResponse:
     """Return the result of one song as a part of the page, or a sentence that says what is wrong."""
     try:
@@ -58,7 +61,7 @@ def analyse(request: HttpRequest) -> HttpResponse:
     return render(request, "songs/_result.html", result_context(analysis))
 
 
-@require_POST
+@post_only("home")
 def draw(request: HttpRequest) -> HttpResponse:
     """Return the picture of why a song has its genre; kept if it belongs to a row of the user's history."""
     try:
@@ -68,6 +71,8 @@ def draw(request: HttpRequest) -> HttpResponse:
         number = request.POST.get("analysis", "")
         if not number.isdecimal():
             return HttpResponse(service.explain(song, request.POST.get("model", "")), content_type="image/png")
+        if len(number) > _MAX_DIGITS:
+            raise Http404
         analysis = get_object_or_404(Analysis, pk=int(number), user_id=request.user.pk or 0)
         if analysis.file_bytes != song.size:
             raise ServiceError(400, f"This is another file. Choose your copy of {analysis.file_name}.")

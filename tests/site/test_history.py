@@ -208,7 +208,7 @@ def test_nobody_reaches_the_rows_of_another(member: Client, user: User, route: s
     (row,) = keep(other)
     Picture.objects.create(analysis=row, png=b"png")
     keep(user)
-    assert getattr(member, method)(reverse(route, args=[row.pk])).status_code in (404, 405)
+    assert getattr(member, method)(reverse(route, args=[row.pk]), follow=True).status_code in (404, 405)
     assert Analysis.objects.filter(user=other).count() == 1
     assert not Feedback.objects.exists()
     member.logout()

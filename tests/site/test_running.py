@@ -37,7 +37,13 @@ def test_production_does_not_start_without_its_secrets(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("SITE_MAX_UPLOAD_MB", "many"), ("SITE_RETENTION_DAYS", "-1"), ("SITE_EMAIL_URL", "mail")]
+    ("name", "value"),
+    [
+        ("SITE_MAX_UPLOAD_MB", "many"),
+        ("SITE_RETENTION_DAYS", "-1"),
+        ("SITE_EXCERPTS", "101"),
+        ("SITE_EMAIL_URL", "mail"),
+    ],
 )
 def test_a_setting_that_makes_no_sense_is_named(name: str, value: str, tmp_path: Path) -> None:
     done = manage("check", SITE_DATA=str(tmp_path), **{name: value})
@@ -88,7 +94,7 @@ def test_health_tells_the_database_from_the_service(site: Client, running_site: 
 def test_without_its_database_the_site_says_so(service: Server, tmp_path: Path) -> None:
     with run_site(tmp_path, GENRE_SERVICE_URL=service.url) as server, requests.Session() as browser:
         with sqlite3.connect(tmp_path / "site.sqlite3") as database:
-            database.execute("DROP TABLE django_session")
+            database.execute("DROP TABLE accounts_accountsession")
         browser.cookies.set("sessionid", "x" * 32)
         page = browser.get(f"{server.url}/history/", timeout=30)
         assert page.status_code == 503

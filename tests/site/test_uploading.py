@@ -10,9 +10,11 @@ from django.contrib.auth.models import User
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from pytest_django import Settings
+from songs import charts
 from songs.models import Analysis, Picture
 
 from benchmarks.server import Server
+from tests import sounds
 from tests.site.relay import Relay
 
 
@@ -95,6 +97,18 @@ def test_tags_of_any_service_are_checked_escaped_and_cut(
     assert b"<img src=x" not in page.content
     assert Analysis.objects.get().tags == kept
     assert (b"Also sounds like: " in page.content) == bool(kept)
+
+
+def test_a_site_may_have_songs_heard_in_excerpts(member: Client, settings: Settings) -> None:
+    settings.EXCERPTS = 2
+    page = member.post("/analyse/", {"audio": upload(sounds.song(100, "mp3", 22_050, 1))}).content.decode()
+    answer = Analysis.objects.get().answer
+    assert (answer["audio"]["duration_seconds"], answer["audio"]["heard_seconds"]) == (100, 60)
+    assert "1:40 of sound, 1:00 of it heard" in page
+    # The second excerpt lies from 60 to 90 seconds.
+    spans = charts.timeline(answer)
+    assert any(span.x == pytest.approx(600, abs=5) for span in spans)
+    assert all(span.x + span.width < 410 or span.x > 590 for span in spans)
 
 
 def test_the_model_can_be_chosen(member: Client, song: bytes) -> None:

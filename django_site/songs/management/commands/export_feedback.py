@@ -7,6 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from songs.models import Feedback
+from songs.spreadsheet import safe_cell
 
 COLUMNS = ("file_name", "file_bytes", "genre", "predicted_genre", "confidence", "model", "model_version", "given_at")
 
@@ -32,7 +33,8 @@ class Command(BaseCommand):
                 for given in rows.iterator(2000):
                     of = given.analysis
                     predicted = (of.genre, of.confidence, of.model_name, of.model_version)
-                    table.writerow((of.file_name, of.file_bytes, given.genre, *predicted, given.given_at.isoformat()))
+                    cells = (of.file_name, of.file_bytes, given.genre, *predicted, given.given_at.isoformat())
+                    table.writerow(map(safe_cell, cells))
                     count += 1
             new.replace(path)
         except OSError as error:
