@@ -41,7 +41,7 @@ def register(request: HttpRequest) -> HttpResponse:
 
 
 class _RedirectThen(HttpResponseRedirect):
-    """A redirect, and what is done once it has been sent."""
+    """A redirect that runs a function once it has been sent."""
 
     def __init__(self, url: str, then: Callable[[], object]) -> None:
         super().__init__(url)

@@ -56,7 +56,7 @@ def forget(what: str, who: str, seconds: int) -> None:
 
 
 def give_back(what: str, who: str, seconds: int) -> None:
-    """Count one less, for what turned out to be no case of it."""
+    """Count one less: the last hit was a correct one."""
     key = _key(what, who, int(time.time()) // seconds)
     if settings.REDIS_URL:
         # Meanwhile another window of time may have begun.

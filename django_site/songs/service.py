@@ -13,7 +13,7 @@ from genre_site.logs import REQUEST_ID
 # The service lets a song wait a minute and works on it for another.
 _TIMEOUT = httpx.Timeout(150, connect=5)
 _MODELS_TIMEOUT = 2
-# How long the models are taken for what they are, remembered where the service is not there, and not asked for again.
+# How long a list of models is current, is remembered while the service is away, and a failure is not retried.
 _MODELS_SECONDS, _REMEMBERED_SECONDS, _FAILED_SECONDS = 60, 86_400, 10
 _PNG = b"\x89PNG\r\n\x1a\n"
 

@@ -5,7 +5,7 @@ from django.urls.converters import IntConverter
 
 from songs import about, history, uploading
 
-# What a database's whole numbers go up to.
+# The greatest whole number of a database.
 _MAX_NUMBER = 2**63 - 1
 
 
