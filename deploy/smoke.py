@@ -20,7 +20,7 @@ class Failure(Exception):
 
 
 class NoService(Exception):
-    """An address that is not that of the service; the message says what is there and what to do."""
+    """An address that is not that of the service; the message describes the answer and the remedy."""
 
 
 def add_commands(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -80,7 +80,7 @@ def _find(client: httpx.Client) -> None:
     elif answer.status_code == httpx.codes.OK and not _has_models(answer):
         found = f"answers {_shown(answer)}"
     else:
-        # What is wrong with the service is for the checks to say.
+        # The checks report faults of the service.
         return
     raise NoService(f"{answer.url} {found}: it is not the service. Correct the host, the port and the path of the URL.")
 

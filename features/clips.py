@@ -83,7 +83,7 @@ def song_clips(
     The song, without stretches of silence, is cut into consecutive clips of `settings.clip_seconds`. What remains at
     the end becomes a clip of its own if it fills a window, or if the song has no other clip; else it is left out. Of a
     song longer than `excerpts` of 30 seconds, if that is not 0, these are heard in place of the whole, unless all of
-    them are silent; what remains of one that fills no window goes on with the next. No more than some seconds are held
+    them are silent; a rest of one that fills no window is joined to the next. No more than some seconds are held
     as sound, however long the file. Raises UnreadableAudio if the file is not sound, damaged, or under one second long,
     TooLong as soon as more than `longest_seconds` of it are known, OutOfTime once the deadline has passed, and OSError
     if the path cannot be opened.

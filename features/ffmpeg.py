@@ -29,8 +29,7 @@ from features.stream import (
 
 # The demuxers that state a length, where `read_container` does not know it.
 _DEMUXERS_THAT_TELL = ("ape", "tta", "wv")
-# Those that find the packet of a moment, and the codecs of which a second before it makes a packet what it would be
-# had all been decoded.
+# Demuxers that find the packet of a moment, and codecs that decode a packet exactly after a second of pre-roll.
 _SEEKABLE = {"ogg": ("vorbis", "opus"), "mov,mp4,m4a,3gp,3g2,mj2": ("aac", "alac")}
 _BACK_SECONDS = 1
 # A frame of an MP3 takes bits of up to nine before it.

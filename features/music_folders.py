@@ -39,7 +39,7 @@ def is_ignored_folder(name: str) -> bool:
 
 
 def is_companion(name: str) -> bool:
-    """Return whether a file of this name is what macOS keeps beside a file; it has the suffix of that file."""
+    """Return whether a file of this name is one that macOS keeps beside a file, with the suffix of that file."""
     return name.startswith(_COMPANION)
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from features.audio import UnreadableAudio
 from inference.bundle import MODELS, BadBundle, find_card, list_cards, load_bundle
 from inference.classifier import GenreClassifier
-from inference.options import add_excerpts
+from inference.options import add_excerpts, whole_number
 from inference.prediction import Prediction
 
 ALL_CLASSIFIED, SOME_FAILED, WRONG_USAGE, STOPPED = 0, 1, 2, 130
@@ -44,7 +44,7 @@ def main() -> int:
         # A reader that stops, such as `head`, knows that.
         if not isinstance(error, BrokenPipeError):
             print(f"The output cannot be written: {error.strerror}.", file=sys.stderr)
-        # Python writes what is left when it ends, which must not fail again.
+        # Python flushes the rest when it ends, which must not fail again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return SOME_FAILED
 
@@ -60,16 +60,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--model", help="name of the bundle; default: our own kind, the best on validation")
     parser.add_argument("--models", type=Path, default=MODELS, help="folder of bundles (default: %(default)s)")
     add_excerpts(parser)
-    parser.add_argument("--top-k", type=_count, metavar="N", help="show the N most probable genres (default: all)")
+    parser.add_argument(
+        "--top-k", type=whole_number, metavar="N", help="show the N most probable genres (default: all)"
+    )
     parser.add_argument("--json", action="store_true", help="JSON on a terminal, too")
     return parser
-
-
-def _count(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"must be 1 or more, not {text}")
-    return value
 
 
 def _classify(songs: Sequence[str], classifier: GenreClassifier, excerpts: int, top_k: int | None, show: _Show) -> int:
@@ -88,7 +83,7 @@ def _classify(songs: Sequence[str], classifier: GenreClassifier, excerpts: int, 
 
 
 def _content(song: str) -> str | bytes:
-    """Return a song's path, or what standard input holds; raise UnreadableAudio for what could be read for ever."""
+    """Return a song's path, or the content of standard input; raise UnreadableAudio for an endless source."""
     if song == STANDARD_INPUT:
         return _standard_input()
     mode = os.stat(song).st_mode  # noqa: PTH116 - a Path would take ./- for -
@@ -113,7 +108,7 @@ def _show_json(song: str, prediction: Prediction) -> None:
 
 
 def _table(genres: Sequence[str], *, with_probabilities: bool) -> _Show:
-    """Print the head of a table, and return what prints a line of it."""
+    """Print the head of a table, and return the function that prints a line of it."""
     width = max(map(len, (*genres, _NOT_SURE)))
     print(f"{'genre':{width}}  confidence  song", flush=True)
 

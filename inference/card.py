@@ -19,7 +19,7 @@ class BadCard(ValueError):
 class Groups:
     """Which tracks of own music are known to be of one artist, album or recording.
 
-    `tracks_by_source` counts the tracks whose group is known, by what told it: "table", "folders", "tags", "file names"
+    `tracks_by_source` counts the tracks whose group is known, by source: "table", "folders", "tags", "file names"
     or "sound". Each of the `unknown_tracks` is a group of its own, and the scores may be flattered where there are any.
     They are flattered where groups stand `on_two_sides` of the split.
     """

@@ -27,3 +27,19 @@ def _excerpts(text: str) -> int:
     if not (text == _ALL or 1 <= number <= MAX_EXCERPTS):
         raise argparse.ArgumentTypeError(f"must be {_ALL}, or a whole number from 1 to {MAX_EXCERPTS}, not {text!r}")
     return number
+
+
+def whole_number(text: str) -> int:
+    """Return an argument that must be a whole number from 1 on; raise ArgumentTypeError for another."""
+    value = number(text)
+    if value < 1 or not value.is_integer():
+        raise argparse.ArgumentTypeError(f"must be 1 or more, without a fraction, not {text}")
+    return int(value)
+
+
+def number(text: str) -> float:
+    """Return an argument that must be a number; raise ArgumentTypeError for another."""
+    try:
+        return float(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"must be a number, not {text!r}") from error

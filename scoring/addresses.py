@@ -16,7 +16,7 @@ from scoring.row import readable
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+://|file:/", re.IGNORECASE)
 # Of this machine: file:///path, file://localhost/path and, as Java writes it, file:/path.
 _LOCAL_FILE = re.compile(r"file:(?://(?:localhost)?(?=/)|(?=/(?!/)))", re.IGNORECASE)
-# What ends a line, or moves the cursor of a terminal.
+# Characters that end a line, or move the cursor of a terminal.
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
@@ -38,7 +38,7 @@ def local_path(address: str) -> str | None:
 
 
 def one_line(path: str) -> str:
-    r"""Return a path as a line for people: what in it is no UTF-8, or moves the cursor, as \xe9 or \n."""
+    r"""Return a path as a line for people: bytes that are not UTF-8 as \xe9, control characters as \n."""
     return _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), readable(path))
 
 
@@ -53,11 +53,11 @@ class Addresses:
     relative_to: str | None = None
 
     def in_table(self, path: str) -> str:
-        """Return what a table says: a path relative to `relative_to`."""
+        """Return the path for a table, relative to `relative_to`."""
         return self._address(path, self.relative_to, one_line=False)
 
     def in_playlist(self, path: str, folder: Path) -> str:
-        """Return what a playlist in a folder says: a path relative to the playlist, in one line."""
+        """Return the path for a playlist in a folder, relative to the playlist, in one line."""
         return self._address(path, folder, one_line=True)
 
     def _address(self, path: str, base: str | Path | None, *, one_line: bool) -> str:

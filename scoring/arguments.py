@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from inference.bundle import MODELS, find_card, list_cards
-from inference.options import add_excerpts
+from inference.options import add_excerpts, number, whole_number
 from scoring.table import STANDARD_OUTPUT
 from scoring.version import version
 
@@ -95,7 +95,7 @@ def _add_files(files: "argparse._ArgumentGroup") -> None:
         "--journal",
         type=Path,
         metavar="FILE",
-        help="what is scored so far (default: TABLE.journal)",
+        help="results so far (default: TABLE.journal)",
     )
     files.add_argument("--report", type=Path, metavar="FILE", help="write an HTML page about the run")
     files.add_argument("--playlists", type=Path, metavar="FOLDER", help="write one M3U8 playlist per genre")
@@ -120,7 +120,7 @@ def _add_scoring(scoring: "argparse._ArgumentGroup") -> None:
         "--timeout", type=_seconds, default=300.0, metavar="SECONDS", help="limit per song (default: %(default)g)"
     )
     scoring.add_argument(
-        "--workers", type=_count, default=_cores(), metavar="N", help="processes (default: one per core)"
+        "--workers", type=whole_number, default=_cores(), metavar="N", help="processes (default: one per core)"
     )
     scoring.add_argument("--engine", choices=("local", "ray"), default="local", help="local processes, or Ray")
     scoring.add_argument(
@@ -154,7 +154,7 @@ def _add_messages(messages: "argparse._ArgumentGroup") -> None:
 def _undo_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog=_program(),
-        description="Restore files to what they were before their tags were written, bit for bit.",
+        description="Restore files as they were before their tags were written, bit for bit.",
         epilog=_UNDO_MORE,
         formatter_class=_Formatter,
     )
@@ -198,28 +198,14 @@ def _folder(text: str) -> str:
 
 
 def _seconds(text: str) -> float:
-    value = _number(text)
+    value = number(text)
     if not value > 0:
         raise argparse.ArgumentTypeError(f"must be over 0, not {text}")
     return value
 
 
 def _share(text: str) -> float:
-    value = _number(text)
+    value = number(text)
     if not 0 <= value <= 1:
         raise argparse.ArgumentTypeError(f"must be from 0 to 1, not {text}")
     return value
-
-
-def _count(text: str) -> int:
-    value = _number(text)
-    if value < 1 or not value.is_integer():
-        raise argparse.ArgumentTypeError(f"must be 1 or more, without a fraction, not {text}")
-    return int(value)
-
-
-def _number(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(f"must be a number, not {text!r}") from error

@@ -13,14 +13,14 @@ from scoring.playlists import playlist_paths
 from scoring.row import in_bucket
 from scoring.undo import UndoJournal
 
-# What the journal grows by with the row of a song of four minutes, with tags.
+# The journal grows by this with the row of a song of four minutes, with tags.
 JOURNAL_BYTES_PER_FILE = 1_700
 # SQLite's write-ahead log beside it: some pages per row, until it is reused from its beginning.
 _LOG_BYTES_PER_FILE, _LOG_BYTES = 16_000, 4_200_000
 
 
 class NoRoom(OSError):
-    """A disk that will not hold the journal; the message says which and what to do."""
+    """A disk that will not hold the journal; the message names it and the remedy."""
 
 
 def check_outputs(outputs: Outputs, asked: argparse.Namespace, card: ModelCard) -> None:
@@ -31,7 +31,7 @@ def check_outputs(outputs: Outputs, asked: argparse.Namespace, card: ModelCard) 
     for path in files:
         _check_folder(path)
         if path.exists() and any(path.samefile(source) for source in sources):
-            raise ForeignFile(f"{path} is one of the sources. Choose another place for what is written.")
+            raise ForeignFile(f"{path} is one of the sources. Choose another place for it.")
     for out in asked.out:
         table.check_free(out, outputs, force=asked.force)
     others = [asked.report] if asked.report else []

@@ -12,7 +12,7 @@ _CONNECT = "import ray, sys; ray.init(address=sys.argv[1], log_to_driver=False)"
 
 
 class NoCluster(RuntimeError):
-    """A Ray cluster that does not answer; the message says which and what to do."""
+    """A Ray cluster that does not answer; the message names it and the remedy."""
 
 
 def find_cluster(address: str | None) -> str | None:

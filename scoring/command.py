@@ -51,7 +51,7 @@ _USAGE_ERRORS = (
 def run(arguments: Sequence[str]) -> int:
     """Run the command with its arguments; return its exit status, as the help lists them."""
     signal.signal(signal.SIGTERM, _stop)
-    # What an argument makes it say, the arguments' errors are.
+    # Errors of arguments are written in any case.
     console = Console()
     try:
         asked = read(arguments)
@@ -66,7 +66,7 @@ def run(arguments: Sequence[str]) -> int:
         console.error(str(error))
         return WRONG_USAGE
     except (BucketError, DeadWorker, OSError) as error:
-        console.error(f"{str(error).rstrip('.')}. What is done is kept: the same command goes on from there.")
+        console.error(f"{str(error).rstrip('.')}. All results are kept: the same command goes on from there.")
         return SOME_FAILED
 
 
@@ -145,7 +145,7 @@ def _card(asked: argparse.Namespace) -> ModelCard:
 
 
 def _list(journal: Journal, asked: argparse.Namespace, card: ModelCard, console: Console) -> tuple[int, Selection]:
-    """Take the files of all sources into the journal, and return how many there are, and what was left out."""
+    """Take the files of all sources into the journal, and return how many there are, and the selection."""
     console.say("Listing the files.")
     check_outputs(journal.outputs, asked, card)
     selection = Selection(asked.include, asked.exclude)
@@ -156,7 +156,7 @@ def _list(journal: Journal, asked: argparse.Namespace, card: ModelCard, console:
 
 
 def _forget(journal: Journal, asked: argparse.Namespace) -> None:
-    """Forget the rows of what is to be scored again."""
+    """Forget the rows of files to score again."""
     if asked.force:
         journal.forget()
     if asked.retry_errors:

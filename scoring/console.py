@@ -25,10 +25,10 @@ class Console:
             tqdm.write(line, file=sys.stderr)
 
     def error(self, line: str) -> None:
-        """Write what failed."""
+        """Write an error."""
         tqdm.write(line, file=sys.stderr)
 
     def result(self, line: str) -> None:
-        """Write what the command is run for; raise WriteFailed if nobody reads it."""
+        """Write a result; raise WriteFailed if nobody reads it."""
         with standard_output():
             tqdm.write(line, file=sys.stdout)

@@ -22,16 +22,16 @@ _BEGINS_AS_PATH = re.compile(r"[/\\]|\.\.?[/\\]|[a-z]:[/\\]", re.IGNORECASE)
 
 
 class BadSource(ValueError):
-    """A source that is not there or cannot be read; the message says which and what to do."""
+    """A source that is not there or cannot be read; the message names it and the remedy."""
 
 
 def read_list(file: Path, left_out: Counter[str]) -> Iterator[str]:
-    """Yield what a list names: absolute paths, and addresses of other things than files of this machine.
+    """Yield the entries of a list: absolute paths, and addresses that are not files of this machine.
 
     A relative path is taken from the list's folder or, if nothing is there, from the current folder. Where no file has
     a path as it is written, the path may be written as on Windows, with backslashes or in Windows-1252, or with accents
-    in the other form of Unicode. Rows without a path are counted in `left_out`. Raises BadSource for what is no such
-    list, maybe after some paths.
+    in the other form of Unicode. Rows without a path are counted in `left_out`. Raises BadSource for another
+    file, maybe after some paths.
     """
     folder = os.path.abspath(file.parent)  # noqa: PTH100 - Path.resolve would follow links
     entries = _column(file, folder, left_out) if file.suffix.lower() == ".csv" else _plain(file)
@@ -55,7 +55,7 @@ def _resolve(entry: str, folder: str) -> str:
 
 
 def _readings(text: str) -> Iterator[str]:
-    """Yield what a path may mean, the likelier first."""
+    """Yield the possible readings of a path, the likelier first."""
     encodings = [text]
     if not text.isascii():
         encodings.append(text.encode("utf-8", "surrogateescape").decode("cp1252", "replace"))

@@ -61,7 +61,7 @@ class Row:
 
     @classmethod
     def unpack(cls, packed: bytes) -> "Row":
-        """Return what `pack` packed; a row of a version without tags or excerpts has none."""
+        """Return the row that `pack` packed; a row of a version without tags or excerpts has none."""
         fields = {"tags": {}, "heard_seconds": None} | json.loads(zlib.decompress(packed))
         return cls(**fields | {"segments": [Segment(**segment) for segment in fields["segments"]]})
 

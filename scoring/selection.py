@@ -20,7 +20,7 @@ class Selection:
 
     Patterns are those of a shell (*, ?, [a-z]), for paths relative to the source; * matches / as well. One without /
     also matches the name of a file or a folder at any depth, and one that matches a folder matches all in it.
-    `left_out` counts what is not taken, by reason.
+    `left_out` counts skipped files and folders, by reason.
     """
 
     include: Sequence[str] = ()
@@ -53,7 +53,7 @@ class Selection:
         return self.takes_file(path)
 
     def lines(self) -> list[str]:
-        """Return what to say of what is left out: a line, if there is any."""
+        """Return a line about skipped files, if there is any."""
         counts = [f"{one_line(reason)}: {count}" for reason, count in sorted(self.left_out.items())]
         return [f"Left out: {', '.join(counts)}."] if counts else []
 

@@ -23,9 +23,9 @@ def list_files(
     """Yield the files of all sources, each folder's in the order of names; a file may come more than once.
 
     A source is a file, also as its file:/// URL, a folder with all in it, a list (see `scoring.lists`), or
-    `s3://bucket/prefix`. Of folders and buckets, what `selection` takes comes; what is named comes whatever it is. With
-    `by_content`, a file's version is the hash of its content, else its size and time of modification; in a bucket it
-    always is the ETag. Raises BadSource.
+    `s3://bucket/prefix`. Of folders and buckets, `selection` chooses the files; a file that is named is always
+    yielded. With `by_content`, a file's version is the hash of its content, else its size and time of modification; in
+    a bucket it always is the ETag. Raises BadSource.
     """
     selection = selection or Selection()
     for source in sources:

@@ -19,7 +19,7 @@ class Summary:
     """Counts of rows, `genres` of those with one; the rows of the least certain files, and of errors, are listed.
 
     `confidence` has the number of answers in each of 20 parts of the way from 0 to 1. Of errors, the first thousand
-    are listed. `selection` has counted what was left out of the folders.
+    are listed. `selection` has counted the files skipped in folders.
     """
 
     selection: Selection = field(default_factory=Selection)

@@ -45,7 +45,7 @@ def write_tags(
         if isinstance(change, Change) and not dry_run:
             change = _write(change, undo_journal, keep_time=settings.keep_time)
             if isinstance(change, Change):
-                # Its sound is what it was.
+                # Its sound is the same.
                 journal.renew(look(row.path, by_content=by_content))
         if isinstance(change, Change):
             outcomes["to be tagged" if dry_run else "tagged"] += 1

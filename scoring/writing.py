@@ -25,12 +25,12 @@ def naming(address: str) -> Iterator[None]:
 
 @contextmanager
 def standard_output() -> Iterator[None]:
-    """Raise WriteFailed if what the block writes to standard output cannot be written, as when its reader has gone."""
+    """Raise WriteFailed if the block cannot write to standard output, as when its reader has gone."""
     with naming("Standard output"):
         try:
             yield
             sys.stdout.flush()
         except OSError:
-            # What is still buffered would raise it again when the process ends.
+            # The rest of the buffer would raise it again when the process ends.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise

@@ -16,7 +16,7 @@ _SUFFIXES = {".ttf", ".otf", ".ttc"}
 # Taken only if no other font has the letters; the last is macOS' font of boxes.
 _UNUSUAL = re.compile("bold|black|light|thin|italic|oblique|mono|condensed|narrow|math|serif(?!.*sans)", re.IGNORECASE)
 _BOXES = "lastresort"
-# No font has it: it is drawn as whatever a font draws for a letter that it lacks.
+# No font has it: it is drawn as a missing letter.
 _NO_LETTER = "\U0010ffff"
 _PILLOWS_OWN = Path()
 _LOOKED_AT = 16

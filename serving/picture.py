@@ -42,7 +42,7 @@ _GENRE_COLOURS = (
     (178, 226, 226),
 )
 _LABELLED_HZ = (100, 500, 1000, 2000, 5000, 10_000)
-# What was not heard shows if it is longer: the parts between excerpts, and long silence.
+# Longer gaps are shown: the parts between excerpts, and long silence.
 _GAP_SECONDS = 10.0
 _TICK_SECONDS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1800, 3600)
 

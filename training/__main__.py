@@ -138,7 +138,7 @@ def run_fit(arguments: argparse.Namespace) -> None:
     if arguments.protocol not in IN_FOLDS:
         default = f"{arguments.dataset}-{arguments.model}"
         name = default if arguments.name is None else arguments.name
-        # What is wrong with the data or the protocol is said first, by `fit`.
+        # `fit` reports errors of the data and the protocol first.
         usable = arguments.data.exists() and arguments.protocol in (None, *DATASETS[arguments.dataset].protocols)
         require_free(name, arguments.models, force=arguments.force or not usable)
     runs = fit(
@@ -199,7 +199,7 @@ def run_evaluate(arguments: argparse.Namespace) -> None:
 
 
 def run_audit(arguments: argparse.Namespace) -> None:
-    """Report duplicates in a data set, and what each protocol has on two sides, or why it cannot split the data."""
+    """Report duplicates in a data set, and leakage between sides by protocol, or why one cannot split the data."""
     dataset = DATASETS[arguments.dataset]
     tracks = dataset.read_with(arguments.groups, arguments.data)
     duplicates = find_duplicates(tracks, dataset.settings.frame_seconds)

@@ -1,4 +1,4 @@
-"""What a network's training keeps after each epoch, so that an interrupted one ends in the same model, bit for bit.
+"""Checkpoints after each epoch, so that an interrupted training ends in the same model, bit for bit.
 
 A checkpoint is one file, written in one step: all variables of the network and its optimizer (weights, slots, learning
 rate, seeds of dropout), the best weights so far, and the figures of each epoch. Callbacks that count epochs, such as

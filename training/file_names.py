@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-# What pieces of one song are named with, and what songs of a collection are as well.
+# Endings of the names of pieces of a song, which songs of a collection have as well.
 _PIECE = r"part|pt|piece|segment|seg|chunk|slice|section"
 _MAYBE = r"clip|cut|take|excerpt|sample|snippet"
 _WHICH = r"(?:[\s_.-]*\d{1,6}|[\s_.-]+(?:[a-z]|[ivx]{1,4}))(?:[\s_]*of[\s_]*\d+)?[)\]]?$"

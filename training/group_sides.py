@@ -63,7 +63,7 @@ def _table(sides: Sides, counts: Counts, n_sides: int) -> Counts:
 
 
 def _costs(tables: Counts, counts: Counts, shares: Sequence[float], least: Sequence[int]) -> NDArray[np.float64]:
-    """Return how far tables (..., sides, genres) are from the shares, squared, with what they lack of the least."""
+    """Return how far tables (..., sides, genres) are from the shares, squared, plus the shortfall below the minimum."""
     gaps = tables / counts.sum(axis=0) - np.asarray(shares)[:, None]
     needed = np.asarray(least)[:, None]
     lacking = np.maximum(needed - tables, 0) / needed

@@ -73,7 +73,7 @@ def count_songs(tracks: Iterable[Track]) -> int:
 
 
 def summarise_groups(tracks: Collection[Track], on_two_sides: int) -> Groups:
-    """Return what a card says of the groups of tracks, or of windows of them."""
+    """Return the card's summary of the groups of tracks, or of windows of them."""
     songs = {track.part_of or track.name: track for track in tracks}
     known = Counter(track.block_from for track in songs.values())
     return Groups(
@@ -108,7 +108,7 @@ def warn_of_groups(groups: Groups | None) -> list[str]:
 
 
 def _key(track: Track, source: Path, rows: Mapping[Path, Row], tags: Mapping[Path, FileTags]) -> Key | None:
-    """Return how the track's group is known, and what it is the same as for all tracks of the group."""
+    """Return the source of the track's group, and a key that all tracks of the group share."""
     path = source / track.name
     if group := row_of(path, rows).group:
         return TABLE, group
@@ -134,7 +134,7 @@ def _placed(key: Key | None) -> bool:
 
 
 def _pieces(tracks: Iterable[Track]) -> dict[str, Key]:
-    """Return by name, for tracks that are pieces of a song, what is the same for all pieces of it."""
+    """Return by name, for tracks that are pieces of a song, a key that all pieces share."""
     genres = {Path(track.name): track.genre for track in tracks}
     stems = shared_stems(genres)
     return {path.as_posix(): (NAMES, genres[path], path.parent, stem) for path, stem in stems.items()}

@@ -1,4 +1,4 @@
-"""Where a training keeps what it goes on from when it was interrupted."""
+"""The folder of a training's checkpoints."""
 
 import hashlib
 from importlib.metadata import distributions

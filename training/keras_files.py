@@ -25,7 +25,7 @@ from training.networks import NETWORKS
 
 SUFFIXES = (".keras", ".h5", ".hdf5")
 IMPORTED = "imported"
-# What a card must have, and what it has where its maker states nothing.
+# The fields that a card must have, and the defaults of the others.
 _LEAST = (
     '{"name": "mine", "genres": ["jazz", "rock"], "mel": {"sample_rate_hz": 22050, "n_fft": 2048, "hop_length": 512}}'
 )

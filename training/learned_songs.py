@@ -58,7 +58,7 @@ def find_learned(bundle: Path, card: ModelCard, tracks: Sequence[Track]) -> list
 
 
 def score_others(evaluation: Evaluation, tracks: Sequence[Track], learned: Sequence[bool] | None) -> Others | None:
-    """Return what the evaluation of some tracks says of those among them that were not learned from."""
+    """Return the evaluation of those tracks that the model has not learned from."""
     if learned is None:
         return None
     others = [track for track, known in zip(tracks, learned, strict=True) if not known]

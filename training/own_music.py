@@ -28,7 +28,7 @@ def read_own_music(source: Path, settings: MelSettings, table: Path | None = Non
     """Return the tracks of a folder, or of a zip of pictures, sorted by genre and name: the path in the folder.
 
     They have groups (see `training/groups.py`), but for what only their sound tells. `table` may name groups and genres
-    (see `read_group_table`). Prints what is left out. Raises BadData for a source without a track, for a zip of songs,
+    (see `read_group_table`). Prints the skipped files. Raises BadData for a source without a track, for a zip of songs,
     and as `read_tracks` and `read_group_table`.
     """
     rows = read_group_table(table, source) if table else {}
@@ -40,7 +40,7 @@ def read_own_music(source: Path, settings: MelSettings, table: Path | None = Non
 
 
 def read_music_to_learn(source: Path, settings: MelSettings, table: Path | None = None) -> list[Track]:
-    """Return the tracks as `read_own_music`, groups of near-identical ones joined, and print what the groups are.
+    """Return the tracks as `read_own_music`, groups of near-identical ones joined, and print a summary of the groups.
 
     Raises BadData also if there is one genre only.
     """

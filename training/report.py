@@ -197,7 +197,7 @@ def _sections(records: Sequence[Record]) -> Iterator[str]:
     )
     yield _calibration(records)
     yield "## Commands"
-    yield "What trains each model anew, by each split; `--models` says where the bundle goes, `--force` replaces one."
+    yield "Each command trains a model again; `--models` names the folder of the bundle, `--force` replaces one."
     yield "\n".join(["```console", *dict.fromkeys(f"$ {record['command']}" for record in records), "```"])
 
 

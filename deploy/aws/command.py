@@ -58,7 +58,7 @@ def add_commands(subparsers: "_SubParsersAction[ArgumentParser]") -> None:
 
 
 def plan(asked: "Namespace") -> int:
-    """Say what apply would do; raise DeployError if it would refuse."""
+    """Show the steps of apply; raise DeployError if it would refuse."""
     _show_plan(_Deployment(asked))
     return _DONE
 
@@ -254,7 +254,7 @@ def _between(least: int, most: int) -> Callable[[str], int]:
 
 
 def _show_plan(deployment: _Deployment) -> list[Step]:
-    """Say what is to be done, and what would not work: raise DeployError for that."""
+    """Show the steps and warnings; raise DeployError for settings that would not work."""
     steps = deployment.plan()
     _show(steps)
     for warning in settings_check.warnings(deployment.target.settings):

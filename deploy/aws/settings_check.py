@@ -1,4 +1,4 @@
-"""What would not work as the settings are, said before anything is made."""
+"""Checks of the settings before anything is created."""
 
 from deploy.aws.errors import DeployError
 from deploy.aws.target import Settings
@@ -19,7 +19,7 @@ def check(settings: Settings) -> None:
 
 
 def warnings(settings: Settings) -> list[str]:
-    """Return what works, but not as it may seem."""
+    """Return warnings about settings that work otherwise than they seem to."""
     if settings.http == "api" and settings.timeout_seconds > _API_SECONDS:
         return [
             f"Warning: API Gateway ends each call after {_API_SECONDS} seconds, whatever --timeout says "

@@ -33,7 +33,7 @@ def is_not_running(said: str) -> bool:
 
 
 def not_running(engine: str, said: str) -> str:
-    """Return what to do where an engine is installed and does not answer."""
+    """Return the message for an engine that is installed and does not answer."""
     start = "`podman machine start`" if engine == "podman" else "`systemctl start docker`, or Docker Desktop"
     return f"{engine} is installed, but does not answer ({said.rstrip('.')}). Start it ({start}), and run this again."
 

@@ -1,4 +1,4 @@
-"""What the models are and what their answers are worth, as their cards say."""
+"""The models and their scores, from their cards."""
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render

@@ -6,7 +6,7 @@ from typing import Any
 
 # The style sheet has so many colours for genres.
 COLOURS = 12
-# What was not heard shows if it is longer: the parts between excerpts, and long silence.
+# Longer gaps are shown: the parts between excerpts, and long silence.
 _GAP_SECONDS = 10.0
 
 

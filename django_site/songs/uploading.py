@@ -14,6 +14,7 @@ from genre_site.methods import post_only
 from songs import charts, service
 from songs.limits import address, hit
 from songs.models import Analysis, Picture
+from songs.numbers import NumberConverter
 from songs.service import ServiceError, Song
 
 if TYPE_CHECKING:
@@ -22,8 +23,6 @@ else:
     File = UploadedFile
 
 _HOUR = 3600
-# A longer number is greater than any of a row.
-_MAX_DIGITS = 18
 
 
 @ensure_csrf_cookie
@@ -71,9 +70,7 @@ def draw(request: HttpRequest) -> HttpResponse:
         number = request.POST.get("analysis", "")
         if not number.isdecimal():
             return HttpResponse(service.explain(song, request.POST.get("model", "")), content_type="image/png")
-        if len(number) > _MAX_DIGITS:
-            raise Http404
-        analysis = get_object_or_404(Analysis, pk=int(number), user_id=request.user.pk or 0)
+        analysis = get_object_or_404(Analysis, pk=_row_number(number), user_id=request.user.pk or 0)
         if analysis.file_bytes != song.size:
             raise ServiceError(400, f"This is another file. Choose your copy of {analysis.file_name}.")
         png = service.explain(song, analysis.model_name)
@@ -112,6 +109,13 @@ def _draw(request: HttpRequest, song: Song, analysis: Analysis) -> bytes:
     if request.user.is_authenticated:
         Picture.objects.update_or_create(analysis=analysis, defaults={"png": png})
     return png
+
+
+def _row_number(text: str) -> int:
+    try:
+        return NumberConverter().to_python(text)
+    except ValueError as error:
+        raise Http404 from error
 
 
 def _song(file: File) -> Song:
