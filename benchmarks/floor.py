@@ -1,6 +1,5 @@
 """The floor: what decoding alone costs, without a request, a feature or a network."""
 
-import os
 import time
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -8,8 +7,9 @@ from multiprocessing import get_context
 from pathlib import Path
 
 from features.audio import open_audio
+from features.cores import available_cores
 
-CORES = os.cpu_count() or 1
+CORES = available_cores()
 
 
 def decode(songs: Sequence[Path], seconds: float) -> int:

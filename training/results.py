@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from features.cores import available_cores
 from inference.bundle import MODELS, write_whole
 from training.audit import find_duplicates
 from training.calibration import BINS
@@ -89,7 +90,7 @@ def make_results(
     tqdm.write(f"{len(missing)} of {len(all_jobs)} trainings to do, the others are in {results}.")
     failures = []
     trainings = _Trainings()
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    with ThreadPoolExecutor(available_cores()) as pool:
         futures = {pool.submit(_train, job, data, models, trainings): job for job in missing}
         try:
             for future in tqdm(as_completed(futures), "training", len(missing), unit="model"):

@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from multiprocessing import parent_process
 from multiprocessing.context import SpawnContext, SpawnProcess
 
+from features.cores import available_cores
+
 
 @contextmanager
 def start_workers() -> Iterator[ProcessPoolExecutor]:
@@ -16,7 +18,7 @@ def start_workers() -> Iterator[ProcessPoolExecutor]:
 
     Where the block ends with an error, or is interrupted, work that has not begun is dropped.
     """
-    pool = ProcessPoolExecutor(os.cpu_count(), _Context(), _end_with_parent)
+    pool = ProcessPoolExecutor(available_cores(), _Context(), _end_with_parent)
     try:
         yield pool
     except BaseException:
