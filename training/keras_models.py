@@ -4,15 +4,14 @@ import json
 import tempfile
 from pathlib import Path
 
-import keras
 import numpy as np
 import onnx
-from keras import layers
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from inference.bundle import BadBundle
 from inference.classifier import softmax
+from training.backend import keras, layers
 from training.export import BadExport, check_agreement, halve
 from training.gate import before_gate
 from training.tracks import BadData

@@ -2,14 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 
-import keras
 import numpy as np
-from keras import layers
 from numpy.typing import NDArray
 from tqdm import tqdm
 
 from features.settings import MelSettings
 from inference.classifier import INPUTS, softmax
+from training.backend import keras, layers
 from training.export import Inputs, check_agreement, halve, parse_graph
 from training.progress import fit_progress
 from training.splits import Split
