@@ -31,7 +31,7 @@ def serve_site(folder: Path, *options: str, **settings: str) -> Iterator[Server]
     """Run the site with its data in a folder until the block ends; raise CalledProcessError if that cannot be made."""
     settings = {"SITE_DATA": str(folder)} | settings
     for command in (["migrate"], ["collectstatic", "--noinput"]):
-        prepare = [sys.executable, _MANAGE, *command, "--verbosity", "0"]
+        prepare: list[str | Path] = [sys.executable, _MANAGE, *command, "--verbosity", "0"]
         subprocess.run(prepare, env=os.environ | settings, check=True, timeout=120)  # noqa: S603 - our own commands
     command = [sys.executable, str(_MANAGE), "serve", "--bind", "127.0.0.1:{port}", *options]
     with serve(command, ROOT, folder / "log", **settings) as running:
@@ -65,6 +65,9 @@ def hanging_service() -> Iterator[tuple[str, threading.Event]]:
     class Listening(ThreadingHTTPServer):
         daemon_threads = True
         request_queue_size = 1024
+
+        def handle_error(self, *_: Any) -> None:
+            """Say nothing of a site that went away."""
 
     with Listening(("127.0.0.1", 0), Handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()

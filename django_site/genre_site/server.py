@@ -48,7 +48,7 @@ class _Request(HTTPRequestParser):
 
     def __init__(self, adj: Adjustments, server: "_Server") -> None:
         super().__init__(adj)
-        self.server = server
+        self.server: _Server = server
         self.began = time.monotonic()
         self.upload = self.no_room = False
 
@@ -65,16 +65,17 @@ class _Request(HTTPRequestParser):
     def received(self, data: bytes) -> int:
         """Take a part of the request; if the disk is full, without its body."""
         try:
-            return super().received(data)
+            used: int = super().received(data)
         except OSError:
             logger.exception("An upload cannot be kept")
             self._keep_nothing()
             self.no_room = True
-            return super().received(data)
+            used = super().received(data)
+        return used
 
     def is_late(self) -> bool:
         """Return whether it arrives too slowly."""
-        received = self.header_bytes_received + self.body_bytes_received
+        received: int = self.header_bytes_received + self.body_bytes_received
         return time.monotonic() - self.began > self.server.patience_seconds + received / _BYTES_A_SECOND
 
     def _keep_nothing(self) -> None:
@@ -89,7 +90,7 @@ class _Task(WSGITask):
     """Tells Django what became of the body."""
 
     def get_environment(self) -> dict[str, Any]:
-        environ = super().get_environment()
+        environ: dict[str, Any] = super().get_environment()
         environ[NO_ROOM] = self.request.no_room
         return environ
 
@@ -108,6 +109,7 @@ class _Server(TcpWSGIServer):
     """Listens at one address."""
 
     channel_class = _Channel
+    accepting: bool
     patience_seconds = PATIENCE_SECONDS
 
     def uploads(self) -> int:

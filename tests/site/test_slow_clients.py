@@ -49,14 +49,13 @@ def check_the_site_is_there(site: Server) -> None:
         assert requests.get(site.url + path, timeout=8).status_code == 200
 
 
-def answer(connection: socket.socket) -> tuple[int, requests.structures.CaseInsensitiveDict[str]]:
+def answer(connection: socket.socket) -> tuple[int, dict[str, str]]:
     """Return the status and the headers of what arrives on a connection."""
     head = b""
     while b"\r\n\r\n" not in head and (part := connection.recv(10_000)):
         head += part
     first, *lines = head.partition(b"\r\n\r\n")[0].decode().split("\r\n")
-    headers = requests.structures.CaseInsensitiveDict(line.split(": ", 1) for line in lines)
-    return int(first.split()[1]), headers
+    return int(first.split()[1]), dict(line.split(": ", 1) for line in lines)
 
 
 def test_slow_uploads_block_neither_pages_nor_probes_and_too_many_are_refused(
