@@ -32,6 +32,7 @@ def service() -> Iterator[tuple[str, threading.Event]]:
 def site(service: tuple[str, threading.Event], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """Return the site before that service."""
     settings = {"GENRE_SERVICE_URL": service[0], "SITE_VISITOR_SONGS_AN_HOUR": "100000", "SITE_MAX_UPLOAD_MB": "1"}
+    settings["SITE_PROXIES"] = "1"
     with run_site(tmp_path_factory.mktemp("site"), "--patience", PATIENCE_SECONDS, **settings) as running:
         yield running
         service[1].set()
@@ -106,6 +107,16 @@ def test_a_body_without_a_length_is_refused(uploader: Uploader) -> None:
         b"POST /analyse/ HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n"
     ) as visitor:
         assert answer(visitor)[0] == 400
+
+
+def test_what_a_proxy_says_reaches_django(service: tuple[str, threading.Event], uploader: Uploader) -> None:
+    service[1].set()
+    upload = uploader.request(1000)
+    # By HTTPS, Django wants a Referer of the form.
+    by_https = upload.replace(b"\r\n\r\n", b"\r\nX-Forwarded-Proto: https\r\n\r\n", 1)
+    for request, code in ((upload, 400), (by_https, 403)):
+        with uploader.send(request) as visitor:
+            assert answer(visitor)[0] == code
 
 
 def test_a_stop_lets_the_requests_under_way_finish(service: tuple[str, threading.Event], tmp_path: Path) -> None:
