@@ -50,6 +50,7 @@ _BY_TEXT = {
     "mozilla public license 2.0 (mpl 2.0)": "MPL-2.0",
     "psfl": "PSF-2.0",
     "python software foundation license": "PSF-2.0",
+    "zpl 2.1": "ZPL-2.1",
 }
 _SPDX = re.compile(r"[A-Za-z0-9.+-]+( (AND|OR|WITH) [A-Za-z0-9.+-]+)*")
 _CLASSIFIER = "License :: OSI Approved :: "

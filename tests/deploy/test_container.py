@@ -269,6 +269,6 @@ def test_the_bills_of_materials_name_what_is_in_the_images(images: Engine, tmp_p
         assert "pkg:deb/debian/libc6" in packages[image]
     service, site = packages.values()
     assert {"pkg:pypi/bentoml", "pkg:pypi/onnxruntime"} <= service
-    assert {"pkg:pypi/django", "pkg:pypi/gunicorn"} <= site
+    assert {"pkg:pypi/django", "pkg:pypi/waitress"} <= site
     assert not {"pkg:pypi/tensorflow", "pkg:pypi/librosa", "pkg:pypi/django"} & service
     assert not {"pkg:pypi/numpy", "pkg:pypi/bentoml"} & site
