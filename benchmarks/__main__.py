@@ -3,7 +3,7 @@
     python -m benchmarks --song SONG.mp3 --mix FOLDER
 
 Ours, with a small network and with the default model; the service as tutorials build it, with Keras, with ONNX
-Runtime, and with librosa's default hop; a server that does nothing, which shows what the load generator can ask; and
+Runtime, and with librosa's default hop; a server that does nothing, which shows the limit of the load generator; and
 the floor, as many processes as there are cores that only decode. They are asked in turns, so that whatever else the
 machine does falls on all alike, and told apart by ratios within a round.
 """

@@ -1,4 +1,4 @@
-"""The floor: what decoding alone costs, without a request, a feature or a network."""
+"""The floor: the cost of decoding alone, without requests, features or networks."""
 
 import time
 from collections.abc import Sequence

@@ -68,7 +68,7 @@ class Package:
 
 
 class UnknownLicence(ValueError):
-    """A package whose licence is not known; the message says which, and what to do."""
+    """A package of unknown licence; the message names it and the remedy."""
 
 
 def add_commands(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

@@ -1,4 +1,4 @@
-"""What the processes of the service do with songs: the half of it that needs the libraries of sound and models."""
+"""The work on songs in the service's processes: the half that needs the audio and model libraries."""
 
 from collections.abc import Awaitable, Callable
 from functools import cache

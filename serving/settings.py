@@ -19,7 +19,7 @@ T = TypeVar("T", int, float)
 
 @dataclass(frozen=True)
 class Settings:
-    """What is served and by what, and what one request, and all of them together, may take of a worker process.
+    """The models to serve, and the limits of a request and of all requests of a worker process.
 
     `models` is a folder of bundles. `load` says which are loaded at the start: "all", or the "default" alone, and each
     other one when it is first asked for. `mel_features` says where the features are computed: "" in GenreService's own

@@ -14,7 +14,7 @@ _NOTES = (b"absl::InitializeLog", b"oneDNN custom operations")
 
 @contextmanager
 def _without_notes() -> Iterator[None]:
-    """Hold back what native code writes to standard error, and write it afterwards, all but the notes."""
+    """Hold back the standard error of native code, and write it afterwards without the notes."""
     sys.stderr.flush()
     with tempfile.TemporaryFile() as written:
         stderr = os.dup(2)

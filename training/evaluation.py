@@ -1,4 +1,4 @@
-"""What a bundle is worth: its answers on tracks it has not learned from."""
+"""Evaluation of a bundle on tracks that it was not fitted to."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -36,7 +36,7 @@ class Evaluation:
     genre is the true one, in the order of the tracks.
 
     `calibration` is that of the probabilities as they are served, `calibration_before` that without the temperature.
-    `served` says what comes of the card's own threshold, `coverage` of every twentieth, as far as a track is answered.
+    `served` has the figures of the card's own threshold, `coverage` of every twentieth, as far as a track is answered.
     Answers without probabilities have none of these.
     """
 

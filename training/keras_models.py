@@ -24,7 +24,7 @@ _FOLDED = {"moving_mean", "moving_variance"}
 
 
 class BadKerasModel(BadData):
-    """A Keras model that cannot become a bundle; the message says what is wrong and what to do."""
+    """A Keras model that cannot become a bundle; the message has the fault and the remedy."""
 
 
 def to_onnx(model: keras.Model) -> bytes:
@@ -179,7 +179,7 @@ def _first_line(error: Exception) -> str:
 def _fold(network: keras.Model) -> None:
     """Make each batch normalisation one that only scales and adds; answers stay the same.
 
-    The converter does so, too: what its graph holds is what a folded network holds.
+    The converter does so, too: its graph then has the weights of a folded network.
     """
     for layer in network.layers:
         if isinstance(layer, layers.BatchNormalization):

@@ -1,7 +1,7 @@
 """A corpus of 200 generated files that are no music, to measure how many of them a model gives no genre.
 
 No model may learn from these. Their generators are others than those of `training/non_music.py`, other kinds of sound
-or the same kinds made by other means, so that what is measured is not memory.
+or the same kinds made by other means, so that memory is not measured.
 """
 
 import io

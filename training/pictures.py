@@ -151,7 +151,7 @@ def draw_reliability(records: Mapping[str, Record], title: str, *, leaky: bool) 
 
 
 def draw_coverage(records: Mapping[str, Record], title: str) -> bytes | None:
-    """Return the accuracy of what is answered against its share, a line a model; a ring marks the threshold chosen.
+    """Return accuracy against the share of songs with a genre, one line per model; a ring marks the chosen threshold.
 
     None if no record is calibrated.
     """

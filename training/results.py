@@ -61,7 +61,7 @@ class Job:
         return (self.protocol, self.seed) == (DATASETS[self.dataset].protocols[0], SEEDS[0])
 
     def command(self) -> list[str]:
-        """Return what trains it, see `fit_command`."""
+        """Return the command that trains it, see `fit_command`."""
         return fit_command(self.dataset, self.model, self.protocol, self.seed)
 
     def __str__(self) -> str:
@@ -75,7 +75,7 @@ def make_results(
     datasets: Sequence[str] = REPORTED,
     kinds: Sequence[str] = tuple(KINDS),
 ) -> None:
-    """Train what a file of results lacks, keep each run there as it ends, and save the bundles that ship.
+    """Train the models that a file of results lacks, keep each run there as it ends, and save the bundles that ship.
 
     As many trainings as there are cores work side by side. Raises FailedTraining, when all others have ended, if one
     fails, and BadData if the file is none of results.
@@ -226,7 +226,7 @@ def _right(run: Run) -> NDArray[np.uint8]:
 
 
 def _calibration(runs: Sequence[Run]) -> Record:
-    """Return how far confidence is from accuracy, and what comes of thresholds, over all runs."""
+    """Return the calibration and the figures of thresholds, over all runs."""
     served = [run["served"] for run in runs]
     return {
         "temperature": _mean(runs, "temperature"),
