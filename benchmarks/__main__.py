@@ -44,7 +44,7 @@ KERAS, ONNX, TUTORIAL = "naive, Keras", "naive, ONNX Runtime", "naive, Keras, li
 
 @dataclass(frozen=True)
 class Row:
-    """One peer asked by so many clients for a while: answers a second, seconds to an answer, and memory (PSS)."""
+    """One peer asked by so many clients for a while: responses per second, seconds to a response, and memory (PSS)."""
 
     round: int
     workload: str

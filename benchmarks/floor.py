@@ -25,7 +25,7 @@ def decode(songs: Sequence[Path], seconds: float) -> int:
 
 
 def measure_floor(songs: Sequence[Path], seconds: float) -> tuple[float, float]:
-    """Return how many songs are decoded a second by a process a core, and the seconds that one takes."""
+    """Return how many songs are decoded per second by one process per core, and the seconds that one takes."""
     with ProcessPoolExecutor(CORES, get_context("spawn")) as pool:
         # The processes start, and read their imports, before the time runs.
         list(pool.map(decode, [songs[:1]] * CORES, [0.5] * CORES))

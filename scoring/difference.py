@@ -1,6 +1,6 @@
 """A reverse binary delta: the old bytes of a file from its new ones, small if they differ in few places.
 
-Both are in memory whole. Comparing them slice by slice leaves the work to the C library: some 100 MB a second.
+Both are in memory whole. Comparing them slice by slice leaves the work to the C library: some 100 MB per second.
 """
 
 import struct

@@ -10,7 +10,7 @@ from typing import TypeVar
 from features.cores import available_cores
 from inference.bundle import MODELS
 
-# How many songs a core has in hand at a time, so that it never waits: more, where the features are computed elsewhere.
+# Songs in hand per core, so that it never waits: more, where the features are computed elsewhere.
 _SONGS_A_CORE = {"": 1, "process": 2}
 _SONGS_A_CORE_BY_ADDRESS = 8
 

@@ -97,7 +97,7 @@ def track_probabilities(logits: Sequence[Floats], temperature: float) -> NDArray
 
 
 def fit_temperature(logits: Sequence[Floats], truth: Sequence[int]) -> float:
-    """Return the temperature, 0.1 to 10, that leaves the least log loss a track, to four digits."""
+    """Return the temperature, 0.1 to 10, that leaves the least log loss per track, to four digits."""
     bar = tqdm(desc="calibrating", unit="step")
 
     def log_loss(log_temperature: float) -> float:

@@ -28,7 +28,7 @@ _Z95 = 1.959964
 
 @dataclass(frozen=True)
 class Evaluation:
-    """How well answers fit the truth, one answer a track.
+    """How well answers fit the truth, one prediction per track.
 
     `ci95` holds the bounds of accuracy's 95 % interval (see `wilson_interval`), as wide as if each of the `songs` were
     asked once: of own music, several tracks may be pieces of one. `confusion` counts tracks, with a row a

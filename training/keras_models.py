@@ -109,10 +109,10 @@ def probe_windows(shape: tuple[int, int]) -> NDArray[np.float32]:
 
 
 def n_genres(model: keras.Model) -> int:
-    """Return how many genres a model tells apart; raise BadKerasModel if it gives anything but a row a window."""
+    """Return how many genres a model tells apart; raise BadKerasModel if it gives anything but one row per window."""
     shape = model.outputs[0].shape
     if len(shape) != 2:
-        raise BadKerasModel(f"The model gives {shape}. It must give a number a genre for each window.")
+        raise BadKerasModel(f"The model gives {shape}. It must give one number per genre for each window.")
     return 2 if _last_activation(model) == "sigmoid" else int(shape[1])
 
 

@@ -198,7 +198,7 @@ _FORMANTS_HZ = ((500, 250), (1500, 650), (2500, 300), (3500, 150))
 
 
 def _wander(time: Sound, changes_hz: float, rng: np.random.Generator) -> Sound:
-    """Return a level between -1 and 1 that goes somewhere else so many times a second."""
+    """Return a level between -1 and 1 that moves elsewhere so many times per second."""
     points = np.arange(0, time[-1] + 1, 1 / changes_hz)
     return np.asarray(np.interp(time, points, rng.uniform(-1, 1, len(points))))
 

@@ -178,7 +178,7 @@ def _read_runs(file: Path) -> dict[Job, list[Run]]:
 
 
 def _summaries(runs: Mapping[Job, Sequence[Run]]) -> list[Record]:
-    """Return a record a model and protocol, in the order of the jobs."""
+    """Return one record per model and protocol, in the order of the jobs."""
     grouped: dict[tuple[str, str, str], list[Job]] = defaultdict(list)
     for job in sorted(runs, key=_order):
         grouped[job.dataset, job.protocol, job.model].append(job)

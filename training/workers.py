@@ -14,7 +14,7 @@ from features.cores import available_cores
 
 @contextmanager
 def start_workers() -> Iterator[ProcessPoolExecutor]:
-    """Return a process a core. They are no forks: a process in which TensorFlow has run cannot be forked.
+    """Return one process per core. They are no forks: a process in which TensorFlow has run cannot be forked.
 
     Where the block ends with an error, or is interrupted, work that has not begun is dropped.
     """

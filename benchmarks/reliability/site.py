@@ -114,7 +114,7 @@ class Uploader:
 
 @dataclass
 class SlowClients:
-    """Connections that have sent the beginning of a request, and then send a byte a second until the block ends."""
+    """Connections that have sent the beginning of a request, and then send one byte per second until the block ends."""
 
     connections: list[socket.socket]
     _done: threading.Event = field(default_factory=threading.Event)
@@ -151,12 +151,12 @@ def status(connection: socket.socket) -> str:
 
 
 def slow(clients: int, seconds: float) -> Result:
-    """Ask for pages and health while so many uploads arrive by a byte a second."""
+    """Ask for pages and health while so many uploads arrive at one byte per second."""
     with tempfile.TemporaryDirectory() as folder, serve_site(Path(folder)) as site:
         uploader = Uploader(site.url)
         begun = uploader.request(1_000_000)[:2000]
         with SlowClients([uploader.send(begun) for _ in range(clients)]):
-            return _watch(f"{clients} uploads of a byte a second", site, seconds)
+            return _watch(f"{clients} uploads of one byte per second", site, seconds)
 
 
 def hanging(clients: int, seconds: float) -> Result:
