@@ -71,7 +71,7 @@ class MelFeatures:
 
     @bentoml.api(input_spec=HopMessage, output_spec=HopMessage)
     async def windows(self, question: bytes, context: bentoml.Context) -> bytes:
-        """Return the answer to a question, both as `serving/hop.py` has them."""
+        """Return the answer to a question, both as `serving/wire.py` has them."""
         # On a connection that stays open, songs would never find a machine that is added later.
         context.response.headers["connection"] = "close"
         if not question:

@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from scoring.genre import Untaggable, genre_in, lasts, with_genre
 from scoring.replacement import replacement
+from scoring.tag_io import Untaggable, genre_in, lasts, with_genre
 from scoring.undo import Entry, UndoJournal
 
 # Why a file is left as it is; a genre that has no name is said as well.

@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from scoring.difference import apply, difference, pack, unpack
+from scoring.binary_delta import apply, difference, pack, unpack
 from scoring.replacement import clear_leftovers, replacement
 
 # What became of a file.

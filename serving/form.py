@@ -93,7 +93,7 @@ class BatchForm(bentoml.IODescriptor):
 
 
 class HopMessage(IORootModel[bytes]):
-    """The bytes of a question to MelFeatures, or of its answer: see `serving/hop.py`."""
+    """The bytes of a question to MelFeatures, or of its answer: see `serving/wire.py`."""
 
     media_type = "application/octet-stream"
     # BentoML's mark of a model that is the whole question, not a field of it.

@@ -17,10 +17,10 @@ from botocore.parsers import ResponseParserError
 from deploy.aws import settings_check
 from deploy.aws.bucket import Bucket
 from deploy.aws.ecr import Image, Repository
+from deploy.aws.endpoint import Api, Url
 from deploy.aws.errors import DeployError, NameTaken, explain
 from deploy.aws.function import Alias, Function
 from deploy.aws.health import Unhealthy, check
-from deploy.aws.http import Api, Url
 from deploy.aws.plan import Resource, Step, make_plan, summary
 from deploy.aws.role import LogGroup, Role
 from deploy.aws.target import ALIAS, Settings, Target
