@@ -3,7 +3,7 @@
 python -m deploy container build
 python -m deploy container push --registry registry.example.org/team
 python -m deploy kubernetes render --overlay one-machine | kubectl apply -f -
-python -m deploy aws plan --image music-genre-lambda:0.1.0 --region eu-central-1
+python -m deploy aws plan --image music-genre-lambda:0.2.0 --region eu-central-1
 python -m deploy smoke http://localhost:3000
 """
 

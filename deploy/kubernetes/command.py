@@ -27,7 +27,7 @@ def add_commands(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser
         type=_checked(_REGISTRY, "a registry, as registry.example.org/team"),
         help="where the images are, as registry.example.org/team",
     )
-    parser.add_argument("--tag", type=_checked(_TAG, "a tag other than latest, as 0.1.0"), help="version of the images")
+    parser.add_argument("--tag", type=_checked(_TAG, "a tag other than latest, as 0.2.0"), help="version of the images")
     parser.add_argument(
         "--host",
         type=_checked(_HOST, "a host name in small letters, as genres.example.org"),

@@ -81,7 +81,7 @@ def test_every_manifest_is_what_kubernetes_takes(cluster: Cluster, version: str)
 def test_kubectl_builds_the_overlays_as_they_are(kubectl: str, overlay: str) -> None:
     built = subprocess.run([kubectl, "kustomize", FOLDER / overlay], capture_output=True, text=True, check=True)
     images = {container["image"] for _, container in Cluster(built.stdout).containers()}
-    assert {"music-genre-classifier:0.1.0", "music-genre-site:0.1.0"} <= images
+    assert {"music-genre-classifier:0.2.0", "music-genre-site:0.2.0"} <= images
     assert not built.stderr
 
 
