@@ -2,7 +2,8 @@
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 
-DATA ?= ../shared/data
+# Data sets, which may not be shipped: docs/training.md says what is in there.
+DATA ?= data
 PORT ?= 3000
 SITE_PORT ?= 8000
 MIX ?= $(DATA)/audio
@@ -21,6 +22,7 @@ DEV := .venv/dev/bin
 # An idle worker takes tests from a busy one; a module's server then starts in both.
 PYTEST := $(DEV)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal
 
+export RESEARCH_DATA := $(abspath $(DATA))
 export BENTOML_DO_NOT_TRACK := True
 export ORT_DISABLE_TELEMETRY := 1
 

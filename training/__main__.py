@@ -1,14 +1,14 @@
 """Train and evaluate models.
 
-python -m training fit --model svm --data ../shared/data
+python -m training fit --model svm --data data
 python -m training fit --model best --dataset folder --data MY_MUSIC --name mine --models MY_MODELS
 python -m training evaluate --bundle models/gtzan-svm --data FOLDER_OR_ZIP
-python -m training audit --data ../shared/data
+python -m training audit --data data
 python -m training import MODEL.keras --card CARD.json
 python -m training export --bundle models/gtzan-cnn --to gtzan-cnn.keras
 python -m training encoder --package FOLDER/musicnn --audio FOLDER
-python -m training check --data ../shared/data
-python -m training results --data ../shared/data
+python -m training check --data data
+python -m training results --data data
 """
 
 import argparse

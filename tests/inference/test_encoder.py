@@ -34,12 +34,12 @@ from inference.classifier import GenreClassifier
 from inference.encoder import TagEncoder
 from inference.explanation import BANDS, explain
 from serving.analyser import Analyser
-from tests.conftest import SHARED_DATA
+from tests.conftest import RESEARCH_DATA
 from tests.sounds import encode, music
 from training.export import parse_graph
 
 RATE = 22_050
-CASES = SHARED_DATA.parent / "cases"
+CASES = RESEARCH_DATA.parent / "cases"
 BEST = load_bundle(MODELS / "gtzan-best")
 GENRES = BEST.card.genres
 
@@ -375,7 +375,7 @@ def test_real_songs_at_8_khz_keep_their_genre_or_are_not_sure(research_data: Pat
 )
 def test_files_that_met_a_fault_have_their_genre(name: str, other: str | None, genres: set[str | None]) -> None:
     if not CASES.is_dir():
-        pytest.skip("needs files that met a fault, which may not be shipped: ../shared/cases")
+        pytest.skip("needs files that met a fault, which may not be shipped: cases beside the research data")
     classifier = GenreClassifier(BEST)
     assert classifier.classify(CASES / name).genre in genres
     if other:
