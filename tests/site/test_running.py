@@ -22,6 +22,7 @@ from tests.site.conftest import missing
 from tests.site.process import PRODUCTION, manage, run_site
 from tests.site.test_history import keep
 
+POSTGRESQL_TESTS = ("uploading", "history", "keeping", "corrections", "accounts", "email")
 POSTGRESQL = os.environ.get("TEST_DATABASE_URL", "postgresql://postgres@127.0.0.1:5432/postgres")
 
 
@@ -139,7 +140,7 @@ def test_everything_holds_on_postgresql_too(request: pytest.FixtureRequest) -> N
         psycopg.connect(POSTGRESQL, connect_timeout=5).close()
     except psycopg.OperationalError:
         missing(f"needs a PostgreSQL at TEST_DATABASE_URL, {POSTGRESQL}")
-    tests = [f"tests/site/test_{name}.py" for name in ("uploading", "history", "accounts")]
+    tests = [f"tests/site/test_{name}.py" for name in POSTGRESQL_TESTS]
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-k", "not fifty", "-p", "no:cacheprovider", *tests],
         cwd=request.config.rootpath,
