@@ -25,7 +25,9 @@ class Choices:
 def offered() -> Choices:
     """Return the service's default model, the fast one of the same genres, and the others."""
     cards = service.models()
-    first = [Choice(card["name"], "Best for most music") for card in cards[:1]]
+    first = [
+        Choice(card["name"], "Best for most music" if _kind(card) == "best" else card["name"]) for card in cards[:1]
+    ]
     first += [
         Choice(card["name"], "Fast")
         for card in cards[1:]

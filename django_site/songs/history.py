@@ -9,7 +9,7 @@ from django.contrib.auth.models import User
 from django.core.paginator import Paginator
 from django.db import connection
 from django.db.models import QuerySet
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
@@ -66,7 +66,13 @@ def history(request: HttpRequest) -> HttpResponse:
     query = request.GET.copy()
     query.pop("page", None)
     deleted = request.session.pop("deleted", None)
-    context = {"form": form, "page": page, "query": query.urlencode(), "deleted": deleted}
+    context = {
+        "form": form,
+        "page": page,
+        "query": query.urlencode(),
+        "here": request.GET.urlencode(),
+        "deleted": deleted,
+    }
     return render(request, "songs/history.html", context)
 
 
@@ -139,7 +145,7 @@ def delete(request: HttpRequest, pk: int) -> HttpResponse:
     analysis.deleted_at = timezone.now()
     analysis.save(update_fields=["deleted_at"])
     request.session["deleted"] = {"pk": analysis.pk, "file_name": analysis.file_name}
-    return redirect("history")
+    return _back_to_list(request)
 
 
 @login_required
@@ -153,7 +159,13 @@ def restore(request: HttpRequest, pk: int) -> HttpResponse:
     analysis.deleted_at = None
     analysis.save(update_fields=["deleted_at"])
     messages.success(request, f"{analysis.file_name} is in your history again.")
-    return redirect("history")
+    return _back_to_list(request)
+
+
+def _back_to_list(request: HttpRequest) -> HttpResponse:
+    """Return to the part of the history that the form was on."""
+    query = QueryDict(request.POST.get("query", "")).urlencode()
+    return redirect(f"{reverse('history')}?{query}" if query else "history")
 
 
 @login_required

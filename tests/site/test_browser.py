@@ -12,6 +12,7 @@ from playwright.sync_api import Browser, expect, sync_playwright
 
 from benchmarks.server import Server
 from tests.serving.server import ROOT, serve
+from tests.site.example_song import PATH as EXAMPLE
 from tests.site.process import run_site
 from tests.site.relay import Relay
 from tests.site.visitor import MILLISECONDS, SCREENS, Visitor, launch
@@ -66,8 +67,15 @@ def test_from_registering_to_logging_out(
         page.get_by_role("button", name="Play from 0:00").click()
         # The mark on the timeline follows the player.
         expect(page.locator(".timeline .now")).not_to_have_attribute("x", "-9", timeout=MILLISECONDS)
+        page.locator(".picture .seek").click()
+        expect(page.locator(".picture .now")).not_to_have_attribute("x", "-9", timeout=MILLISECONDS)
         visitor.look()
         page.get_by_role("link", name=re.compile("history of ada")).click()
+        page.locator("#own-copy").set_input_files(EXAMPLE)
+        expect(page.locator("#other-file")).to_be_visible()
+        page.locator("#own-copy").set_input_files(song_file)
+        expect(page.locator("#other-file")).to_be_hidden()
+        expect(page.locator("audio")).to_be_visible()
     else:
         page.get_by_role("button", name="Analyse").click()
     expect(page.locator(".why img")).to_be_visible(timeout=MILLISECONDS)

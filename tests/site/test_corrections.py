@@ -11,7 +11,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.core.management import call_command
 from django.test import Client
-from songs import charts
+from songs import charts, service
 from songs.models import Analysis, Feedback, Picture
 
 from serving.picture import GENRE_COLOURS
@@ -131,6 +131,34 @@ def test_times_and_days_are_the_visitors(member: Client, user: User) -> None:
     assert not names(member.get("/history/?until=2026-01-01"))
     member.cookies["timezone"] = "../../etc/passwd"
     assert b"(UTC)" in member.get("/history/").content
+
+
+def card(name: str, kind: str, *genres: str) -> dict[str, Any]:
+    return {"name": name, "genres": list(genres), "training": {"model": kind}, "scores": {}, "encoder": None}
+
+
+def test_models_are_offered_by_what_they_are_for(site: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    cards = [
+        *(card("a-best", "best", "rock", "jazz"), card("b-fast", "fast", "folk")),
+        *(card("a-cnn", "cnn", "rock", "jazz"), card("a-fast", "fast", "jazz", "rock")),
+    ]
+    monkeypatch.setattr(service, "models", lambda: cards)
+    offered = site.get("/").context["choices"]
+    assert [(one.name, one.label) for one in offered.first] == [("a-best", "Best for most music"), ("a-fast", "Fast")]
+    assert [one.name for one in offered.others] == ["b-fast", "a-cnn"]
+    # A model of somebody's own is not said to be the best.
+    cards[:] = [card("own", "imported", "rock")]
+    assert [one.label for one in site.get("/").context["choices"].first] == ["own"]
+
+
+def test_a_deletion_comes_back_to_the_same_part_of_the_history(member: Client, user: User) -> None:
+    (row, _) = keep(user, 2)
+    query = "q=song&sort=genre&page=1"
+    assert f'name="query" value="{query.replace("&", "&amp;")}"' in member.get(f"/history/?{query}").content.decode()
+    answer = member.post(f"/history/{row.pk}/delete/", {"query": query})
+    assert answer["Location"] == f"/history/?{query}"
+    answer = member.post(f"/history/{row.pk}/restore/", {"query": "\r\nX: //evil.example"})
+    assert answer["Location"].startswith("/history/?")
 
 
 def silent(**changes: Any) -> dict[str, Any]:

@@ -124,6 +124,11 @@ def test_the_same_song_is_heard_by_the_other_model_with_one_click(visitor: Visit
     answered(page)
     page.get_by_role("button", name="Compare with “Fast”").click()
     answered(page, 2)
+    for number in range(2):
+        page.get_by_role("button", name="Play from 0:00").nth(number).click()
+        expect(page.locator("audio").nth(number)).to_have_js_property("paused", value=False)
+    # One song plays at a time.
+    expect(page.locator("audio").first).to_have_js_property("paused", value=True)
     models = [page.locator(".result").nth(index).get_attribute("data-model") for index in range(2)]
     assert models == ["gtzan-best", "gtzan-fast"]
 
