@@ -77,7 +77,7 @@ def test_many_songs_are_rows_and_a_table_that_can_be_taken_along(visitor: Visito
     answered(page, 3)
     expect(page.locator("#overall .count")).to_have_text("3 songs")
     expect(page.locator(".verdict:visible")).to_have_count(0)
-    page.get_by_text("three.mp3").first.click()
+    page.locator("summary", has_text="three.mp3").click()
     expect(page.locator(".verdict:visible")).to_have_count(1)
     page.get_by_text("All results as a table").click()
     visitor.look()

@@ -151,3 +151,10 @@ def test_everything_holds_on_postgresql_too(request: pytest.FixtureRequest) -> N
         timeout=110,
     )
     assert not done.returncode, done.stdout
+
+
+def test_every_promise_names_a_test_that_there_is() -> None:
+    promises = re.findall(r"`(test_\w+)::(test_\w+)`", (ROOT / "docs/site.md").read_text())
+    assert promises
+    for module, name in promises:
+        assert f"def {name}(" in (ROOT / f"tests/site/{module}.py").read_text(), name

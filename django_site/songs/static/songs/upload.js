@@ -60,6 +60,7 @@ function show(card, html, file, isOpen) {
     return shown;
   }
   const result = shown.querySelector(".result");
+  document.getElementById("said").textContent = `${result.dataset.name}: ${result.dataset.verdict}`;
   bring(result, file, form);
   for (const choice of choices) {
     if (choice.value === result.dataset.model || choices.length < 2) continue;
