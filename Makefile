@@ -34,7 +34,7 @@ run: .venv/serve/installed .venv/site/installed ## the site on http://localhost:
 	$(SITE)/python django_site/manage.py collectstatic --noinput --verbosity 0
 	@trap 'kill $$service $$site; wait' EXIT; trap 'exit 130' INT; trap 'exit 143' TERM; \
 	$(SERVE)/bentoml serve service:GenreService --port $(PORT) & service=$$!; \
-	GENRE_SERVICE_URL=http://127.0.0.1:$(PORT) $(SITE)/gunicorn --config django_site/gunicorn.conf.py \
+	GENRE_SERVICE_URL=http://127.0.0.1:$(PORT) $(SITE)/python django_site/manage.py serve \
 		--bind 127.0.0.1:$(SITE_PORT) & site=$$!; \
 	echo 'The site: http://localhost:$(SITE_PORT)'; wait $$site
 

@@ -71,7 +71,7 @@ class MelFeatures:
 
     @bentoml.api(input_spec=HopMessage, output_spec=HopMessage)
     async def windows(self, question: bytes, context: bentoml.Context) -> bytes:
-        """Return the answer to a question, both as `serving/hop.py` has them."""
+        """Return the answer to a question, both as `serving/wire.py` has them."""
         # On a connection that stays open, songs would never find a machine that is added later.
         context.response.headers["connection"] = "close"
         if not question:
@@ -90,7 +90,7 @@ class MelFeatures:
 
 @dataclass(frozen=True)
 class SongAnswer:
-    """What became of one of several songs: a prediction, or an error that says what is wrong and what to do."""
+    """The result for one of several songs: a prediction, or an error with the fault and the remedy."""
 
     name: str | None
     prediction: Prediction | None
@@ -98,14 +98,14 @@ class SongAnswer:
 
 
 class Answer(IORootModel[Prediction]):
-    """What POST /classify answers when all is well."""
+    """The response of POST /classify when all is well."""
 
     # Else BentoML makes the type's schema again for each answer.
     media_type = "application/json"
 
 
 class BatchAnswer(IORootModel[list[SongAnswer]]):
-    """What POST /classify_batch answers when all is well."""
+    """The response of POST /classify_batch when all is well."""
 
     media_type = "application/json"
 
@@ -162,7 +162,7 @@ class GenreService:
         check_models(SETTINGS.models)
 
     async def __is_ready__(self) -> bool:
-        """Return True, as BentoML wants it; raise Refusal, which says what is missing, if songs cannot be answered."""
+        """Return True, as BentoML wants it; raise Refusal, naming the missing part, if songs cannot be classified."""
         if SETTINGS.mel_features:
             await check_features(self.mel_features)
         if SETTINGS.load == "default":
@@ -195,7 +195,7 @@ class GenreService:
         excerpts: int | None = None,
         top_k: int | None = None,
     ) -> list[SongAnswer] | JSONResponse:
-        """Return for each song, in the order sent, what POST /classify would, or what is wrong with that one."""
+        """Return for each song, in the order sent, its prediction or its error."""
         try:
             songs, card = _checked(audio), self._card(model)
         except Refusal as problem:
@@ -209,7 +209,7 @@ class GenreService:
     async def explain(
         self, audio: UploadFile | Refusal, model: str | None = None, excerpts: int | None = None
     ) -> Annotated[bytes, ContentType("image/png")]:
-        """Return a picture of a song: its spectrogram, what in it speaks for the genre, and the genre of each part."""
+        """Return a picture of a song: its spectrogram, the parts that speak for the genre, and each window's genre."""
         try:
             file, card = _checked(audio), self._card(model)
             async with self.turns.song(file.size or 0) as work:
@@ -226,7 +226,7 @@ class GenreService:
     async def answer(
         self, song: UploadFile, card: ModelCard, excerpts: int | None = None, top_k: int | None = None
     ) -> SongAnswer:
-        """Return what became of a song."""
+        """Return the result for a song."""
         try:
             return SongAnswer(song.filename, await self._classify(song, card, excerpts, top_k), None)
         except Refusal as problem:
@@ -261,7 +261,7 @@ class GenreService:
 
 
 def _checked(audio: Audio | Refusal) -> Audio:
-    """Return what a form's reader found, or raise what it found wrong."""
+    """Return the result of a form's reader, or raise its error."""
     if isinstance(audio, Refusal):
         raise audio
     return audio

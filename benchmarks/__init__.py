@@ -1,1 +1,1 @@
-"""How fast the service is, beside what people build and beside what decoding alone costs."""
+"""The speed of the service beside typical servers and beside decoding alone."""

@@ -3,7 +3,7 @@
     python -m benchmarks --song SONG.mp3 --mix FOLDER
 
 Ours, with a small network and with the default model; the service as tutorials build it, with Keras, with ONNX
-Runtime, and with librosa's default hop; a server that does nothing, which shows what the load generator can ask; and
+Runtime, and with librosa's default hop; a server that does nothing, which shows the limit of the load generator; and
 the floor, as many processes as there are cores that only decode. They are asked in turns, so that whatever else the
 machine does falls on all alike, and told apart by ratios within a round.
 """
@@ -44,7 +44,7 @@ KERAS, ONNX, TUTORIAL = "naive, Keras", "naive, ONNX Runtime", "naive, Keras, li
 
 @dataclass(frozen=True)
 class Row:
-    """One peer asked by so many clients for a while: answers a second, seconds to an answer, and memory (PSS)."""
+    """One peer asked by so many clients for a while: responses per second, seconds to a response, and memory (PSS)."""
 
     round: int
     workload: str

@@ -49,7 +49,7 @@ class Run:
 
     @property
     def per_second(self) -> float:
-        """Files a second."""
+        """Files per second."""
         return self.files / self.seconds
 
 

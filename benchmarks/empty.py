@@ -1,4 +1,4 @@
-"""A server that takes a song and does nothing with it: what it answers a second is what the load generator can ask."""
+"""A server that takes a song and does nothing with it: it shows the limit of the load generator."""
 
 from starlette.types import Receive, Scope, Send
 

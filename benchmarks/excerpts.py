@@ -1,4 +1,4 @@
-"""Measure what excerpts of songs cost and how often they give the genre of the whole song.
+"""Measure the cost of excerpts, and how often they give the genre of the whole song.
 
     python -m benchmarks.excerpts --songs FOLDER
 

@@ -1,6 +1,5 @@
-"""The floor: what decoding alone costs, without a request, a feature or a network."""
+"""The floor: the cost of decoding alone, without requests, features or networks."""
 
-import os
 import time
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -8,8 +7,9 @@ from multiprocessing import get_context
 from pathlib import Path
 
 from features.audio import open_audio
+from features.cores import available_cores
 
-CORES = os.cpu_count() or 1
+CORES = available_cores()
 
 
 def decode(songs: Sequence[Path], seconds: float) -> int:
@@ -25,7 +25,7 @@ def decode(songs: Sequence[Path], seconds: float) -> int:
 
 
 def measure_floor(songs: Sequence[Path], seconds: float) -> tuple[float, float]:
-    """Return how many songs are decoded a second by a process a core, and the seconds that one takes."""
+    """Return how many songs are decoded per second by one process per core, and the seconds that one takes."""
     with ProcessPoolExecutor(CORES, get_context("spawn")) as pool:
         # The processes start, and read their imports, before the time runs.
         list(pool.map(decode, [songs[:1]] * CORES, [0.5] * CORES))

@@ -31,7 +31,7 @@ _SECONDS = 120
 
 
 class FunctionError(RuntimeError):
-    """A call that failed; the message is what the function reported to AWS."""
+    """A call that failed; the message is the one that the function reported to AWS."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class Function:
 
 @dataclass(frozen=True)
 class _Calls:
-    """Events on their way to the function, and on the way back: whether the call failed, and what was said."""
+    """Events on their way to the function, and its responses: whether the call failed, and the body."""
 
     waiting: "queue.Queue[bytes]" = field(default_factory=queue.Queue)
     answers: "queue.Queue[tuple[bool, bytes]]" = field(default_factory=queue.Queue)
@@ -74,7 +74,7 @@ class _Calls:
 
 @dataclass(frozen=True)
 class Image:
-    """What is in an image: the folder that its process runs in, the environment, and the command.
+    """The configuration of an image: working directory, environment, and command.
 
     `seconds` is how long a call may take.
     """
@@ -185,7 +185,7 @@ class _Api(BaseHTTPRequestHandler):
         )
 
     def do_POST(self) -> None:
-        """Take an answer, or what went wrong instead."""
+        """Take a response or an error."""
         said = self.rfile.read(int(self.headers["Content-Length"]))
         # .../runtime/init/error, or .../runtime/invocation/<call>/response or error
         self.calls.answers.put((self.path.endswith("/error"), said))

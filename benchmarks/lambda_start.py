@@ -1,4 +1,4 @@
-"""Measure the service as an AWS Lambda function: the first answer, the next ones, and what the first is made of.
+"""Measure the service as an AWS Lambda function: the first response, the next ones, and the parts of the first.
 
     python -m benchmarks.lambda_start --song SONG.mp3
 
@@ -36,7 +36,7 @@ _NAMES = ("import service.py and BentoML", "make its ASGI app", "its lifespan: n
 
 
 def event(song: bytes) -> dict[str, Any]:
-    """Return what an HTTP API makes of POST /classify with a song."""
+    """Return the event of an HTTP API for POST /classify with a song."""
     head = b'--song\r\nContent-Disposition: form-data; name="audio"; filename="song"\r\n\r\n'
     return {
         "version": "2.0",

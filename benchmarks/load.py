@@ -1,4 +1,4 @@
-"""Clients that ask again as soon as they are answered, in a process of their own: prints what they saw as JSON.
+"""Clients that ask again as soon as they are answered, in a process of their own: prints their measurements as JSON.
 
 python -m benchmarks.load URL SECONDS CLIENTS SONG...
 """

@@ -4,7 +4,7 @@
 
 The model is this project's own CNN, as a Keras file or as an ONNX graph, so that all answer with the same network.
 Its features are those the network was trained on; NAIVE_HOP=512 takes librosa's default in place of their hop length,
-as tutorials do: a song of 30 seconds then has ten windows, not three, and what the network says means nothing.
+as tutorials do: a song of 30 seconds then has ten windows, not three, and the network's predictions mean nothing.
 """
 
 import os
@@ -29,7 +29,7 @@ if MODEL.suffix == ".keras":
     network = keras.models.load_model(MODEL)
 
     def ask(windows: NDArray[np.float32]) -> Any:
-        """Return what the network says of windows, shape (n, genres)."""
+        """Return the network's predictions for windows, shape (n, genres)."""
         return network.predict(windows, verbose=0)
 
 else:
@@ -38,7 +38,7 @@ else:
     session = onnxruntime.InferenceSession(MODEL)
 
     def ask(windows: NDArray[np.float32]) -> Any:
-        """Return what the network says of windows, shape (n, genres)."""
+        """Return the network's predictions for windows, shape (n, genres)."""
         return session.run(None, {session.get_inputs()[0].name: windows})[0]
 
 

@@ -23,7 +23,7 @@ def _mean(rows: Sequence[dict[str, Any]], field: str, **of: object) -> float:
 def table(rows: Sequence[dict[str, Any]]) -> str:
     """Return the means over the rounds of every peer, as Markdown."""
     lines = [
-        "| songs | clients | | songs a second | p50, p95, p99, s | errors | memory, MB |",
+        "| songs | clients | | songs per second | p50, p95, p99, s | errors | memory, MB |",
         "|---|---|---|---|---|---|---|",
     ]
     seen = dict.fromkeys((row["workload"], row["clients"], row["peer"]) for row in rows)
@@ -40,7 +40,7 @@ def table(rows: Sequence[dict[str, Any]]) -> str:
 
 
 def draw(rows: Sequence[dict[str, Any]], path: Path) -> None:
-    """Write the songs a second of every peer as a picture: mean, and from least to greatest over the rounds."""
+    """Write the songs per second of every peer as a picture: mean, and from least to greatest over the rounds."""
     # The empty server is a hundred times as fast, and no peer.
     peers = [peer for peer in dict.fromkeys(row["peer"] for row in rows) if peer != "nothing"]
     workloads = list(dict.fromkeys(row["workload"] for row in rows))
@@ -66,7 +66,7 @@ def draw(rows: Sequence[dict[str, Any]], path: Path) -> None:
             axis.bar(left, means, 0.9 * apart, yerr=spread, label=peer, error_kw={"elinewidth": 0.8})
         axis.set_xticks(range(len(clients)), [f"{number} clients" if number > 1 else "1 client" for number in clients])
         axis.set_title({"song": "a 30-second MP3", "mix": "a mix of formats and lengths"}.get(workload, workload))
-    axes[0][0].set_ylabel("songs a second")
+    axes[0][0].set_ylabel("songs per second")
     figure.legend(*axes[0][0].get_legend_handles_labels(), loc="lower center", ncols=len(peers), frameon=False)
     figure.tight_layout(rect=(0, 0.08, 1, 1))
     figure.savefig(path, dpi=110)

@@ -34,7 +34,7 @@ class Server:
 def serve(command: Sequence[str | Path], folder: Path, log: Path, **settings: str) -> Iterator[Server]:
     """Run a command from when GET /readyz answers until the block ends; "{port}" in it becomes PORT, or a free one.
 
-    Raises RuntimeError with what it logged if it ends before, or is not ready in two minutes.
+    Raises RuntimeError with its log if it ends before, or is not ready in two minutes.
     """
     port = free_port(int(settings.get("PORT", 0)))
     with open(log, "wb") as output:

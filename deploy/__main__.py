@@ -1,4 +1,4 @@
-"""Deploy the service and the site, and check what is deployed.
+"""Deploy the service and the site, and check the deployment.
 
 python -m deploy container build
 python -m deploy container push --registry registry.example.org/team

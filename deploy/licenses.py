@@ -50,6 +50,7 @@ _BY_TEXT = {
     "mozilla public license 2.0 (mpl 2.0)": "MPL-2.0",
     "psfl": "PSF-2.0",
     "python software foundation license": "PSF-2.0",
+    "zpl 2.1": "ZPL-2.1",
 }
 _SPDX = re.compile(r"[A-Za-z0-9.+-]+( (AND|OR|WITH) [A-Za-z0-9.+-]+)*")
 _CLASSIFIER = "License :: OSI Approved :: "
@@ -67,7 +68,7 @@ class Package:
 
 
 class UnknownLicence(ValueError):
-    """A package whose licence is not known; the message says which, and what to do."""
+    """A package of unknown licence; the message names it and the remedy."""
 
 
 def add_commands(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

@@ -1,4 +1,4 @@
-"""The command `python -m deploy smoke URL`, which says whether what is deployed there answers as it should."""
+"""The command `python -m deploy smoke URL`, which checks the answers of the deployment there."""
 
 import argparse
 import sys
@@ -16,7 +16,7 @@ _TIMEOUT_SECONDS = 60.0
 
 
 class Failure(Exception):
-    """A check that failed; the message says what was found in place of what is right."""
+    """A failed check; the message has the found and the expected value."""
 
 
 class NoService(Exception):

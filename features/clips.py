@@ -20,7 +20,7 @@ SHORTEST_SECONDS = 1.0
 
 
 class TooLong(ValueError):
-    """Sound that is longer than the caller wants; the message says what to do."""
+    """Sound that is longer than the caller wants; the message has the remedy."""
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ Block = NDArray[np.float32]
 
 
 class UnreadableAudio(ValueError):
-    """The input is not sound that can be classified; the message says what is wrong and what to do."""
+    """The input is not sound that can be classified; the message has the fault and the remedy."""
 
 
 @dataclass(frozen=True)

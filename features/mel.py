@@ -1,4 +1,4 @@
-"""Log-mel spectrograms: what every model of this project sees of a sound."""
+"""Log-mel spectrograms, the input of every model of this project."""
 
 from functools import lru_cache
 
@@ -57,7 +57,7 @@ class MelClip:
         self._take(samples)
 
     def log_mel(self) -> NDArray[np.float32]:
-        """Return what `log_mel` does for all samples that were added; the last thing to ask a clip for."""
+        """Return the result of `log_mel` for all samples that were added; ends the clip."""
         frames = 1 + int(self.samples / self._hop)
         self._take(np.zeros(len(self._window), np.float32))
         self._sound[self._filled :] = 0

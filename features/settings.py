@@ -10,7 +10,7 @@ EXCERPT_SECONDS = 30.0
 
 @dataclass(frozen=True)
 class MelSettings:
-    """How sound becomes the windows a model takes; each model card carries its own.
+    """Settings of the windows that a model takes; each model card carries its own.
 
     The defaults are those of the GTZAN spectrograms in use here: librosa's at 22,050 Hz, one frame every 77.6 ms.
     Lengths in samples (`n_fft`, `hop_length`) are meant at `sample_rate_hz`; sound at another rate is analysed with

@@ -15,7 +15,7 @@ _PERCENTILES = (10, 25, 50, 75, 90)
 
 
 def mel_statistics(windows: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return 256 + 16 r numbers a window, shape (n, n_mels, frames, 1) -> (n, 256 + 16 r), for values in [0, 1].
+    """Return 256 + 16 r numbers per window, shape (n, n_mels, frames, 1) -> (n, 256 + 16 r), for values in [0, 1].
 
     They are energies of the modulation spectrum (Tzanetakis and Cook's idea of rhythm, band by band), steps between
     bands and between frames, the motion of the cepstrum, correlations between bands, and the shape of the spectrum.

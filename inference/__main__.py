@@ -11,7 +11,8 @@ from itertools import islice
 from pathlib import Path
 
 from features.audio import UnreadableAudio
-from inference.bundle import MODELS, BadBundle, find_card, list_cards, load_bundle
+from inference import load_model
+from inference.bundle import MODELS, BadBundle
 from inference.classifier import GenreClassifier
 from inference.options import add_excerpts, whole_number
 from inference.prediction import Prediction
@@ -29,14 +30,14 @@ def main() -> int:
     """Classify each song and show its prediction; return 1 if a song failed, 2 for a model that cannot be used."""
     arguments = _parser().parse_args()
     try:
-        card = find_card(arguments.model, list_cards(arguments.models))
-        classifier = GenreClassifier(load_bundle(arguments.models / card.name))
+        classifier = load_model(arguments.model, arguments.models)
     except BadBundle as error:
         print(error, file=sys.stderr)
         return WRONG_USAGE
     is_table = sys.stdout.isatty() and not arguments.json
     try:
-        show = _table(card.genres, with_probabilities=arguments.top_k is not None) if is_table else _show_json
+        genres, with_probabilities = classifier.card.genres, arguments.top_k is not None
+        show = _table(genres, with_probabilities=with_probabilities) if is_table else _show_json
         return _classify(arguments.songs, classifier, arguments.excerpts, arguments.top_k, show)
     except KeyboardInterrupt:
         return STOPPED

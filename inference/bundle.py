@@ -24,7 +24,7 @@ _NAME = re.compile(r"\w[\w .-]{0,99}")
 
 
 class BadBundle(ValueError):
-    """A bundle that is damaged or not there; the message says which and what to do."""
+    """A bundle that is damaged or not there; the message names it and the remedy."""
 
 
 class UnknownModel(BadBundle):

@@ -51,7 +51,7 @@ class Training:
 
 @dataclass(frozen=True)
 class Scores:
-    """What the reloaded bundle answered on one side of the split: one answer a song, `macro_f1` over the genres."""
+    """Figures of the reloaded bundle on one part of the split: one prediction per song, `macro_f1` over genres."""
 
     accuracy: float
     macro_f1: float

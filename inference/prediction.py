@@ -1,4 +1,4 @@
-"""What a model answers."""
+"""The prediction of a model for a song."""
 
 from dataclasses import dataclass
 

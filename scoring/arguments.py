@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from features.cores import available_cores
 from inference.bundle import MODELS, find_card, list_cards
 from inference.options import add_excerpts, number, whole_number
 from scoring.table import STANDARD_OUTPUT
@@ -120,7 +121,7 @@ def _add_scoring(scoring: "argparse._ArgumentGroup") -> None:
         "--timeout", type=_seconds, default=300.0, metavar="SECONDS", help="limit per song (default: %(default)g)"
     )
     scoring.add_argument(
-        "--workers", type=whole_number, default=_cores(), metavar="N", help="processes (default: one per core)"
+        "--workers", type=whole_number, default=available_cores(), metavar="N", help="processes (default: one per core)"
     )
     scoring.add_argument("--engine", choices=("local", "ray"), default="local", help="local processes, or Ray")
     scoring.add_argument(
@@ -184,11 +185,6 @@ def _program() -> str:
     """Return the name that the command was started by."""
     name = Path(sys.argv[0]).name
     return "python -m scoring" if name == "__main__.py" else name
-
-
-def _cores() -> int:
-    """Return how many cores this process may use; macOS does not say, and gives it all."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _folder(text: str) -> str:

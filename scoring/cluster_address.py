@@ -1,6 +1,7 @@
 """The Ray cluster to score on, known to answer before anything is listed."""
 
 import os
+import socket
 import subprocess
 import sys
 
@@ -26,6 +27,7 @@ def find_cluster(address: str | None) -> str | None:
     if address == _OWN:
         return None
     try:
+        _connect(address)
         subprocess.run(  # noqa: S603 - no shell
             [sys.executable, "-c", _CONNECT, address],
             capture_output=True,
@@ -33,11 +35,23 @@ def find_cluster(address: str | None) -> str | None:
             text=True,
             timeout=_LONGEST_WAIT_SECONDS,
         )
+    except OSError as error:
+        raise _no_cluster(address, source, error.strerror or str(error)) from error
     except subprocess.TimeoutExpired as error:
         raise _no_cluster(address, source, f"no answer in {_LONGEST_WAIT_SECONDS} seconds") from error
     except subprocess.CalledProcessError as error:
         raise _no_cluster(address, source, (error.stderr.strip().splitlines() or ["no reason given"])[-1]) from error
     return address
+
+
+def _connect(address: str) -> None:
+    """Raise OSError if an address of the form `host:port` or `ray://host:port` accepts no connection.
+
+    Ray would try for half a minute.
+    """
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if host and port.isdecimal():
+        socket.create_connection((host.strip("[]"), int(port)), _LONGEST_WAIT_SECONDS).close()
 
 
 def _no_cluster(address: str, source: str, reason: str) -> NoCluster:

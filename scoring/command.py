@@ -1,4 +1,4 @@
-"""The command: what `python -m scoring` and `genre-score` do."""
+"""The command: `genre-score`, or `python -m scoring`."""
 
 import argparse
 import signal
@@ -165,7 +165,7 @@ def _forget(journal: Journal, asked: argparse.Namespace) -> None:
 
 
 def _work(journal: Journal, total: int, asked: argparse.Namespace, bundle: Bundle, console: Console) -> None:
-    """Score what is pending, and keep each row as it comes."""
+    """Score the pending files, and keep each row as it comes."""
     if moved := sum(1 for _ in journal.take_over()):
         console.say(f"{moved} files have the content of others that are scored already.")
     done = journal.done()

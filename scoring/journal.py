@@ -60,11 +60,11 @@ SELECT path, row FROM listed JOIN rows USING (path, version) WHERE path > ? ORDE
 
 
 class JournalInUse(RuntimeError):
-    """Another run works on the same journal; the message says what to do."""
+    """Another run works on the same journal; the message has the remedy."""
 
 
 class BadJournal(ValueError):
-    """A file that is no journal of this version; the message says what to do."""
+    """A file that is no journal of this version; the message has the remedy."""
 
 
 class Journal:
@@ -236,7 +236,7 @@ class Journal:
                 )
 
     def _all(self, statement: str) -> Iterator[tuple[Any, ...]]:
-        """Yield what a statement finds a thousand at a time after a path, so that the tables may change meanwhile."""
+        """Yield the rows of a statement, a thousand at a time after a path, so that the tables may change meanwhile."""
         after = b""
         while found := self._database.execute(statement, (after,)).fetchall():
             yield from found

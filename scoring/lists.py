@@ -1,4 +1,4 @@
-"""Lists of songs: playlists (.m3u, .m3u8), a path a line (.txt), and tables with a column of paths (.csv)."""
+"""Lists of songs: playlists (.m3u, .m3u8), one path per line (.txt), and tables with a column of paths (.csv)."""
 
 import codecs
 import csv

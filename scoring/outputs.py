@@ -18,7 +18,7 @@ _ANY = "*"
 
 
 class ForeignFile(ValueError):
-    """A file that no run with this journal wrote; the message says which and what to do."""
+    """A file that no run with this journal wrote; the message names it and the remedy."""
 
 
 class Outputs:
@@ -32,7 +32,7 @@ class Outputs:
                 self._put(_ANY, _BEING_WRITTEN)
 
     def is_ours(self, address: str) -> bool:
-        """Return whether what is at an address was written by a run with this journal, and not changed since."""
+        """Return whether the file at an address was written by a run with this journal, and not changed since."""
         known = dict(self._database.execute("SELECT * FROM outputs WHERE address IN (?, ?)", (_key(address), _ANY)))
         return _ANY in known or known.get(_key(address)) in (_BEING_WRITTEN, _version(address))
 

@@ -13,7 +13,7 @@ from scoring.row import Row
 
 
 def playlist_paths(folder: Path, genres: Sequence[str]) -> dict[str, Path]:
-    """Return the playlist of each genre: `<genre>.m3u8`, with - for what no file name may hold on some system."""
+    """Return the playlist of each genre: `<genre>.m3u8`, with - for characters that file names may not have."""
     paths: dict[str, Path] = {}
     for genre in genres:
         name = re.sub(r'[\x00-\x1f"*/:<>?|\\]', "-", genre).strip(". ") or "-"

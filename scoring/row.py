@@ -1,4 +1,4 @@
-"""What is known of a song to be scored, and what becomes of it: a row of the table."""
+"""A song to be scored, and its result: a row of the table."""
 
 import json
 import zlib
@@ -9,7 +9,7 @@ from inference.prediction import Segment
 
 @dataclass(frozen=True)
 class SongFile:
-    """A file to score: its path or s3:// address, its size in bytes, and what changes when its content does.
+    """A file to score: its path or s3:// address, its size in bytes, and a version that changes with its content.
 
     `path` may hold what is not UTF-8, as Python has it (surrogate escapes). The size of what cannot be looked at is 0.
     """
@@ -26,7 +26,7 @@ class SongFile:
 
 @dataclass(frozen=True)
 class Row:
-    """What became of a file: an answer, or `error`, a sentence that says what is wrong, and `error_kind` in a word.
+    """The result for a file: a prediction, or `error`, a sentence, and `error_kind`, a word.
 
     `probabilities` has every genre, and `tags` is as in `Prediction`; both are empty where there is an error. `genre`
     is None there, and where the model is not sure. Of the song's duration, `heard_seconds` were heard.
@@ -72,9 +72,9 @@ def in_bucket(path: str) -> bool:
 
 
 class BucketError(OSError):
-    """What a bucket did not do; the message says which and why."""
+    """A failed request to a bucket; the message has its name and the reason."""
 
 
 def readable(path: str) -> str:
-    r"""Return a path as text: what in it is no UTF-8 as \xe9."""
+    r"""Return a path as text, with bytes that are not UTF-8 as \xe9."""
     return path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")

@@ -65,7 +65,7 @@ class Scorer:
         self._excerpts = excerpts
 
     def score(self, file: SongFile, path: Path) -> Row:
-        """Return the row of a file, which is at a path of this machine; what goes wrong stands in the row."""
+        """Return the row of a file at a path of this machine; an error stands in the row."""
         began = perf_counter()
         if is_address(file.path) and not file.in_bucket:
             return failed_row(file, self._card, self._excerpts, NOT_HERE)
@@ -122,14 +122,14 @@ def failed_row(
 
 
 def describe(error: OSError) -> tuple[str, str]:
-    """Return the kind of an error of reading, and a sentence that says what to do."""
+    """Return the kind of an error of reading, and a sentence with the remedy."""
     if isinstance(error, BucketError):
         return "bucket", str(error)
     return _KINDS.get(error.errno or 0, ("cannot be read", f"The file cannot be read: {error.strerror or error}."))
 
 
 def _check_file(path: Path) -> None:
-    """Raise OSError for what would be read for ever, or not at all."""
+    """Raise OSError for a file that would be read for ever, or not at all."""
     mode = path.stat().st_mode
     if stat.S_ISDIR(mode):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))

@@ -88,7 +88,7 @@ def _in_bucket(source: str, selection: Selection) -> Iterator[SongFile]:
 
 
 def _named(path: str, *, by_content: bool) -> SongFile:
-    """Return a file that a list names, whatever it is: what is wrong with it becomes its row."""
+    """Return a file that a list names, whatever it is: a fault becomes its row."""
     if not is_address(path):
         return look(path, by_content=by_content)
     if not in_bucket(path):

@@ -1,4 +1,4 @@
-"""What a run found, counted row by row: for the last lines of a run, and for its report."""
+"""The summary of a run, counted row by row: for its last lines and for its report."""
 
 import heapq
 from collections import Counter
@@ -38,7 +38,7 @@ class Summary:
         return self.error_kinds.total()
 
     def lines(self) -> list[str]:
-        """Return what to say at the end of a run."""
+        """Return the last lines of a run."""
         answered = self.files - self.failed
         lines = [f"{self.files} files, {self.audio_seconds / 3600:.1f} hours of audio"]
         lines += [f"  {genre}: {count} ({count / answered:.1%})" for genre, count in self.genres.most_common()]
@@ -49,7 +49,7 @@ class Summary:
 
 
 def summarise(rows: Iterable[Row], selection: Selection | None = None) -> Summary:
-    """Return what rows add up to, gone through once."""
+    """Return the summary of rows, which are read once."""
     summary = Summary(selection or Selection())
     least: list[tuple[float, str, Row]] = []
     for row in rows:

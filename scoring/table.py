@@ -36,7 +36,7 @@ STANDARD_OUTPUT = "-"
 
 
 class BadTable(ValueError):
-    """A table that cannot be written; the message says why and what to do."""
+    """A table that cannot be written; the message has the reason and the remedy."""
 
 
 def check(out: str) -> None:

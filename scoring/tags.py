@@ -1,4 +1,4 @@
-"""Predicted genres as tags of the songs themselves: what is to change, and the change, which can be taken back."""
+"""Predicted genres as tags of the songs themselves: planned and made, so that they can be undone."""
 
 import csv
 import io
@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from scoring.genre import Untaggable, genre_in, lasts, with_genre
 from scoring.replacement import replacement
+from scoring.tag_io import Untaggable, genre_in, lasts, with_genre
 from scoring.undo import Entry, UndoJournal
 
 # Why a file is left as it is; a genre that has no name is said as well.
@@ -24,7 +24,7 @@ _LARGEST_BYTES = 1 << 30
 
 
 class BadNames(ValueError):
-    """Names of genres that cannot be used; the message says which and what to do."""
+    """Names of genres that cannot be used; the message names it and the remedy."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Change:
 
 @dataclass(frozen=True)
 class Skipped:
-    """A file that is left as it is, and why: in a few words, and in `detail` what more there is to say."""
+    """A file that is left as it is, and why: in a few words, with more in `detail`."""
 
     path: Path
     reason: str
@@ -67,7 +67,7 @@ def read_genre(path: Path) -> str:
 
 
 def plan(path: Path, genre: str | None, confidence: float, settings: TagSettings) -> Change | Skipped:
-    """Return what is to change in a file for which a genre was predicted, or why nothing is."""
+    """Return the change of a file for which a genre was predicted, or the reason for none."""
     if genre is None:
         return Skipped(path, NOT_SURE)
     if confidence < settings.least_confidence:
@@ -95,7 +95,7 @@ def plan(path: Path, genre: str | None, confidence: float, settings: TagSettings
 def write(change: Change, journal: UndoJournal, *, keep_time: bool = False) -> Change | Skipped:
     """Make a change, and return it, or why it was not made.
 
-    The file is replaced in one step, after the journal has what takes the change back: killed at any moment, the
+    The file is replaced in one step, after the journal has the undo of the change: killed at any moment, the
     process leaves it as it was or as it is to be. Mode, owner and extended attributes stay, and with `keep_time` the
     time of modification. Behind a symbolic link, the file that it leads to changes; of several hard links, the others
     keep the old content. Raises BadUndoJournal if the journal cannot be written; the file is then unchanged.

@@ -1,4 +1,4 @@
-"""What has been changed in files, and taking it back.
+"""The journal of changes in files, and their undo.
 
 An undo journal has one line of JSON for each change: the file's path, the SHA-256 of its content before and after, its
 former time of modification in ns, and what makes the old bytes out of the new ones. The line is on the disk before the
@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from scoring.difference import apply, difference, pack, unpack
+from scoring.binary_delta import apply, difference, pack, unpack
 from scoring.replacement import clear_leftovers, replacement
 
 # What became of a file.
@@ -28,12 +28,12 @@ _HEADER = b'{"undo journal": 1}\n'
 
 
 class BadUndoJournal(ValueError):
-    """A file that is no undo journal, or one that cannot be written; the message says which and what to do."""
+    """A file that is no undo journal, or one that cannot be written; the message names it and the remedy."""
 
 
 @dataclass(frozen=True)
 class Undone:
-    """What became of a change that was to be taken back: `path` is the file's, or the journal's if that is damaged."""
+    """The result of undoing a change: `path` is the file's, or the journal's if that is damaged."""
 
     path: Path
     outcome: str
@@ -46,7 +46,7 @@ class Undone:
 
 @dataclass(frozen=True)
 class Entry:
-    """A line of the journal. Python keeps what is not UTF-8 in a path as half characters, and JSON keeps those."""
+    """A line of the journal. Bytes of a path that are not UTF-8 are surrogates in Python, and in JSON."""
 
     path: str
     before: str
@@ -111,7 +111,7 @@ class UndoJournal:
 
 
 def undo(journal: Path) -> list[Undone]:
-    """Take back all changes of a journal, the newest first, and return what became of each.
+    """Undo all changes of a journal, the newest first, and return the result of each.
 
     A file gets its former bytes and time of modification, if it still is as the change left it; a file that changed
     since is left alone. Temporary files of killed runs beside these are removed. Undoing again does no harm. Raises
@@ -145,7 +145,7 @@ def undo(journal: Path) -> list[Undone]:
 
 
 def _take_back(entry: Entry, formers: Sequence[str]) -> str:
-    """Return what became of the file; `formers` are the hashes of what this change and those before it found."""
+    """Return the result for the file; `formers` are the hashes of its content before this change and earlier ones."""
     try:
         path = Path(os.path.realpath(entry.path, strict=True))
         # For writing too: a file that was protected since stays as it is.
@@ -166,7 +166,7 @@ def _take_back(entry: Entry, formers: Sequence[str]) -> str:
 
 
 def _check_header(file: BinaryIO, path: Path) -> None:
-    """Read the first line, or what a crash left of it; raise BadUndoJournal if the file begins otherwise."""
+    """Read the first line, or the part that a crash left; raise BadUndoJournal if the file begins otherwise."""
     file.seek(0)
     if not _HEADER.startswith(file.read(len(_HEADER))):
         raise BadUndoJournal(f"{path} is not an undo journal. Name another file.")

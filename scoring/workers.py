@@ -141,7 +141,7 @@ class _Worker:
             self.pipe.send(file)
 
     def take(self) -> tuple[SongFile, Row] | None:
-        """Return the next file with its row, or None if what came says that the process has started."""
+        """Return the next file with its row, or None if the message says that the process has started."""
         message: bytes = self.pipe.recv_bytes()
         self.since = monotonic()
         if message == _STARTED:
@@ -157,7 +157,7 @@ class _Worker:
 
 
 def _work(pipe: Connection, model: Path, excerpts: int) -> None:
-    """Score what comes through a pipe until it is closed; what comes from buckets is laid beside the model."""
+    """Score the files that come through a pipe until it is closed; files of buckets are laid beside the model."""
     # Ctrl-C reaches all processes of a terminal; the one that started this one says when it is over.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # Decoders write to the terminal what the rows say; what is ours to say still gets there.

@@ -9,7 +9,7 @@ from scoring.row import BucketError
 
 
 class WriteFailed(OSError):
-    """A file that could not be written; the message says which and why, and ends without a full stop."""
+    """A file that could not be written; the message has its name and the reason, and ends without a full stop."""
 
 
 @contextmanager

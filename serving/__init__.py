@@ -1,1 +1,1 @@
-"""The HTTP face of the service: what comes in, and how it is documented."""
+"""The HTTP side of the service: requests, limits, errors, documentation."""

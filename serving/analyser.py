@@ -1,4 +1,4 @@
-"""What the processes of the service do with songs: the half of it that needs the libraries of sound and models."""
+"""The work on songs in the service's processes: the half that needs the audio and model libraries."""
 
 from collections.abc import Awaitable, Callable
 from functools import cache
@@ -16,7 +16,7 @@ from inference.card import ModelCard
 from inference.classifier import GenreClassifier
 from inference.explanation import Explanation, explain
 from inference.prediction import Prediction
-from serving import hop
+from serving import wire
 from serving.admission import Turns
 from serving.errors import Refusal
 from serving.picture import draw_explanation
@@ -27,7 +27,7 @@ from serving.work import Work, call_deadline
 class Analyser:
     """The models of a folder, and where the features they take are computed: in this process, unless `ask` is given.
 
-    `ask` brings a question to MelFeatures and its answer back, both as `serving/hop.py` has them. `cards` are those of
+    `ask` brings a question to MelFeatures and its answer back, both as `serving/wire.py` has them. `cards` are those of
     the models, the default first.
     """
 
@@ -43,9 +43,9 @@ class Analyser:
         if self._ask is None:
             return await work.run(_windows, audio, card.mel, card.patches, work.deadline, excerpts)
         for _ in range(2):
-            question = hop.question(audio, card.mel, card.patches, work.deadline.seconds_left(), excerpts)
+            question = wire.question(audio, card.mel, card.patches, work.deadline.seconds_left(), excerpts)
             try:
-                return hop.read_answer(await self._ask(question))
+                return wire.read_answer(await self._ask(question))
             except aiohttp.ClientConnectionError as error:
                 # The connection had been idle and was being closed, or the process has gone: the next one is another.
                 failure = error
@@ -64,13 +64,13 @@ class Analyser:
 
 async def answer_question(question: bytes, turns: Turns) -> bytes:
     """Return MelFeatures' answer to a question of GenreService, within the time that it waits."""
-    audio, mel, patches, seconds, excerpts = hop.read_question(question)
+    audio, mel, patches, seconds, excerpts = wire.read_question(question)
     call_deadline.set(Deadline(seconds))
     try:
         async with turns.song(len(audio)) as work:
-            return await work.run(lambda: hop.answer(_windows(audio, mel, patches, work.deadline, excerpts)))
+            return await work.run(lambda: wire.answer(_windows(audio, mel, patches, work.deadline, excerpts)))
     except Refusal as problem:
-        return hop.answer(problem)
+        return wire.answer(problem)
 
 
 def _windows(

@@ -1,4 +1,4 @@
-"""What BentoML and the server under it do otherwise than this service needs, changed in the processes that answer.
+"""Changes to BentoML and the server under it, made in the processes that answer.
 
 `serving/supervisor.py` has the same for the process that starts them.
 """
@@ -57,7 +57,7 @@ class NoTimeout:
 def remove_timeout() -> None:
     """Take BentoML's limit of time out of every service that this process starts from now on.
 
-    `serving/settings.py` has our own limits, which say what was too slow. Of each request, BentoML sets a timer that it
+    `serving/settings.py` has our own limits, with clearer errors. Of each request, BentoML sets a timer that it
     never cancels, and which keeps the request, its trace and its context in memory until the limit is over, answered or
     not (bentoml 1.4, `TimeoutMiddleware`): 6 KB each, of a batch's hour of limit some hundreds of megabytes.
     """

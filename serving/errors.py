@@ -17,7 +17,7 @@ _PICKLE = "application/vnd.bentoml+pickle"
 
 
 class Refusal(Exception):
-    """A request that is refused: an HTTP status, a message that says what to do, and the reason in a word or two."""
+    """A request that is refused: an HTTP status, a message with the remedy, and the reason in a word or two."""
 
     def __init__(self, status: int, message: str, reason: str) -> None:
         super().__init__(message)

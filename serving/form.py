@@ -1,4 +1,4 @@
-"""What requests carry: the forms that songs come in, read with bounds and checked before anything is computed."""
+"""The forms in which songs arrive, read with limits and checked before anything is computed."""
 
 import asyncio
 import json
@@ -58,7 +58,7 @@ class SongForm(bentoml.IODescriptor):
 
     @classmethod
     async def from_http_request(cls, request: Request, serde: Any) -> "SongForm":  # noqa: ARG003 - BentoML's signature
-        """Return the form with what it holds, or with `audio` replaced by the Refusal that says what is wrong.
+        """Return the form with the content of its files, or with `audio` replaced by a Refusal.
 
         BentoML's own reading would fetch the address, or open the path, that a client sends in place of a file, takes
         uploads of any size, and answers what it cannot read with an error of another shape.
@@ -93,7 +93,7 @@ class BatchForm(bentoml.IODescriptor):
 
 
 class HopMessage(IORootModel[bytes]):
-    """The bytes of a question to MelFeatures, or of its answer: see `serving/hop.py`."""
+    """The bytes of a question to MelFeatures, or of its answer: see `serving/wire.py`."""
 
     media_type = "application/octet-stream"
     # BentoML's mark of a model that is the whole question, not a field of it.
@@ -109,14 +109,14 @@ class HopMessage(IORootModel[bytes]):
 
 
 async def song_bytes(file: UploadFile) -> bytes:
-    """Return what a file of a form holds; raise Refusal if it is over the limit of one song."""
+    """Return the content of a file of a form; raise Refusal if it is over the limit of one song."""
     if (file.size or 0) > SETTINGS.upload_bytes:
         raise _too_large(SETTINGS.upload_bytes)
     return await file.read()
 
 
 async def _read(request: Request, *, max_files: int, max_bytes: int) -> dict[str, Any]:
-    """Return a form's fields, of which `audio` is a list of files or the Refusal that says what is wrong."""
+    """Return a form's fields, of which `audio` is a list of files, or a Refusal."""
     try:
         async with asyncio.timeout(SETTINGS.seconds):
             return await _read_checked(request, max_files, max_bytes)
@@ -197,7 +197,7 @@ def _bounded(request: Request, max_bytes: int) -> Request:
 
 
 async def drain(request: Request) -> None:
-    """Throw away what the client sends for a while, unless it waits to be asked for it.
+    """Discard the rest of the request for a while, unless the client waits for `100 Continue`.
 
     Most clients read no answer before they have sent all they have.
     """

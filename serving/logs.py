@@ -28,7 +28,7 @@ _request: ContextVar[dict[str, Any] | None] = ContextVar("request", default=None
 
 
 class JsonLines(logging.Formatter):
-    """Formats a record as one line of JSON: time (UTC), level, logger, message, request_id, and what is known more."""
+    """Formats a record as one line of JSON: time (UTC), level, logger, message, request_id, and further fields."""
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line."""
@@ -56,7 +56,7 @@ def write_json_lines() -> None:
 
 
 def log_with_request(**fields: Any) -> None:
-    """Add to what is logged about the request under way."""
+    """Add fields to the log of the request under way."""
     request = _request.get()
     if request is not None:
         request.update(fields)

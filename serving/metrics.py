@@ -1,4 +1,4 @@
-"""What the service measures of its own work; GET /metrics has it beside BentoML's own metrics."""
+"""The metrics of the service, which GET /metrics shows beside BentoML's own."""
 
 from typing import TYPE_CHECKING
 

@@ -1,4 +1,4 @@
-"""The service's OpenAPI document: BentoML's, with what BentoML does not know about this service."""
+"""The service's OpenAPI document: BentoML's, completed for this service."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -149,7 +149,7 @@ def _with_form(post: Part) -> Part:
 
 
 def _answers(summary: str, schema: Part, example: Any, errors: Part) -> Part:
-    """Return what BentoML's description of an operation lacks."""
+    """Return the parts of an operation that BentoML's document lacks."""
     answer = {"description": "The answer.", "content": _json(schema, example=example)}
     return {"summary": summary, "responses": {"200": answer} | errors}
 

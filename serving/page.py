@@ -1,4 +1,4 @@
-"""The page at `/`: what the service answers, and a form to try it. It loads nothing, from here or from elsewhere."""
+"""The page at `/`: the endpoints, and a form to try them. It loads nothing, from here or from elsewhere."""
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse

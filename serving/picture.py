@@ -1,4 +1,4 @@
-"""The picture of an explanation: a spectrogram, what in it speaks for the genre, and the genre of each part."""
+"""The picture of an explanation: a spectrogram, the parts that speak for the genre, and the genre of each window."""
 
 import io
 import unicodedata
@@ -119,7 +119,7 @@ def _spectrogram(explanation: Explanation, song: SongWindows, settings: MelSetti
 
 
 def _tinted(grey: NDArray[np.uint8], tint: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """Return colours (height, width, 3) of levels (height, width) under what speaks for the genre, -1 to 1."""
+    """Return colours (height, width, 3) of levels (height, width), tinted by their weight for the genre, -1 to 1."""
     strength = np.clip(np.abs(tint) / _FULL_TINT, 0, 1)[..., None] * _STRONGEST
     # A tint that follows the brightness leaves the music to be seen.
     light = 0.35 + 0.65 * grey[..., None] / 255

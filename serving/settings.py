@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from features.cores import available_cores
 from inference.bundle import MODELS
 
-# How many songs a core has in hand at a time, so that it never waits: more, where the features are computed elsewhere.
+# Songs in hand per core, so that it never waits: more, where the features are computed elsewhere.
 _SONGS_A_CORE = {"": 1, "process": 2}
 _SONGS_A_CORE_BY_ADDRESS = 8
 
@@ -18,7 +19,7 @@ T = TypeVar("T", int, float)
 
 @dataclass(frozen=True)
 class Settings:
-    """What is served and by what, and what one request, and all of them together, may take of a worker process.
+    """The models to serve, and the limits of a request and of all requests of a worker process.
 
     `models` is a folder of bundles. `load` says which are loaded at the start: "all", or the "default" alone, and each
     other one when it is first asked for. `mel_features` says where the features are computed: "" in GenreService's own
@@ -61,7 +62,7 @@ class Settings:
         tags = os.environ.get("GENRE_TAGS") or "1"
         if tags not in ("0", "1"):
             raise ValueError(f"GENRE_TAGS must be 0 or 1, not {tags!r}.")
-        cores = _cores()
+        cores = available_cores()
         # A process does not keep more than four cores busy: a part of each request is Python, one at a time.
         workers = _whole_number("GENRE_WORKERS", math.ceil(cores / 4), 1, 1024)
         songs = math.ceil(cores / workers) * _SONGS_A_CORE.get(mel_features, _SONGS_A_CORE_BY_ADDRESS)
@@ -79,14 +80,6 @@ class Settings:
             requests=_whole_number("GENRE_MAX_REQUESTS", 64, 1, 100_000),
             seconds=_number("GENRE_MAX_SECONDS", 60, 0.1, 86_400),
         )
-
-
-def _cores() -> int:
-    """Return how many cores there are, or how many of them the container may use (Linux's cgroup version 2)."""
-    cores = os.cpu_count() or 1
-    share = Path("/sys/fs/cgroup/cpu.max")
-    quota, period = share.read_text(encoding="ascii").split() if share.exists() else ("max", "100000")
-    return cores if quota == "max" else max(1, min(cores, round(int(quota) / int(period))))
 
 
 def _number(name: str, default: float, least: float, most: float) -> float:

@@ -1,4 +1,4 @@
-"""The process that starts those which answer, and what it does otherwise than BentoML's (bentoml 1.4, circus 0.19).
+"""The supervisor of the worker processes, and its changes to BentoML's (bentoml 1.4, circus 0.19).
 
 It writes its log as they do, looks at the models before it starts them, ends when one of them cannot start, and waits
 for them no longer than it is given when it is told to end.

@@ -15,6 +15,8 @@ TEXTS = [
 ]
 # The project itself, whose files are at hand, built by the setuptools that is pinned.
 OWN = {"--no-deps", "--no-build-isolation", "--editable", "."}
+# For those who want it beside packages of their own, the versions are theirs to choose.
+FOR_USERS = re.compile(r"`pip install [^`]*\.[^`]*`")
 
 
 def installs() -> dict[str, set[str]]:
@@ -23,6 +25,8 @@ def installs() -> dict[str, set[str]]:
     for path in TEXTS:
         # Pictures are among them.
         text = path.read_text(encoding="utf-8", errors="replace").replace("\\\n", " ")
+        if path.suffix == ".md":
+            text = FOR_USERS.sub("", text)
         for number, line in enumerate(text.splitlines()):
             for command in line.split("&&"):
                 if re.search(r"\bpip3?\b.* install\b|\bpipx? install\b", command):

@@ -1,4 +1,4 @@
-"""Train models, and say what they are worth.
+"""Train and evaluate models.
 
 python -m training fit --model svm --data ../shared/data
 python -m training fit --model best --dataset folder --data MY_MUSIC --name mine --models MY_MODELS
@@ -251,7 +251,7 @@ def run_check(arguments: argparse.Namespace) -> None:
 
 
 def run_results(arguments: argparse.Namespace) -> None:
-    """Train what the results lack, then write tables and pictures beside them."""
+    """Train the missing models, then write tables and pictures beside the results."""
     make_results(arguments.data, arguments.results, arguments.models, arguments.dataset, arguments.model)
     print(f"Wrote {write_report(arguments.results)}")
 

@@ -1,4 +1,4 @@
-"""Audit: what stands on both sides of a split that should not."""
+"""Audit: leakage between the parts of a split."""
 
 import hashlib
 import json
@@ -40,7 +40,7 @@ def find_duplicates(
 
     The fingerprint of a clip is its spectrogram, bands taken together by four, less the mean of each frame and of each
     band: which notes are played when, not how bright the sound is or how loud the beat. Clips too short for it (a
-    fifth over the largest lag) are passed over. What was found is kept in `cache`.
+    fifth over the largest lag) are skipped. The result is kept in `cache`.
     """
     largest_lag = round(_LARGEST_LAG_SECONDS / frame_seconds)
     frames = min((track.clips[0].shape[1] for track in tracks), default=0)
@@ -136,7 +136,7 @@ def _group(clip: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _fingerprints(bands: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return unit vectors, shape (n, groups, frames) -> (n, groups * frames); zeros for what never changes."""
+    """Return unit vectors, shape (n, groups, frames) -> (n, groups * frames); zeros for constants."""
     centred = bands - bands.mean(axis=1, keepdims=True)
     flat = (centred - centred.mean(axis=2, keepdims=True)).reshape(len(bands), -1)
     length = np.linalg.norm(flat, axis=1, keepdims=True)

@@ -1,6 +1,6 @@
 """Augmentation on audio: the songs of the training side again, begun elsewhere, in another key and with noise.
 
-For tracks that came from audio; what came from pictures has only the axes of its spectrogram to be changed on.
+For tracks that came from audio; those from pictures can be changed along the axes of the spectrogram only.
 """
 
 import hashlib

@@ -50,7 +50,7 @@ class Calibration:
 
 @dataclass(frozen=True)
 class Coverage:
-    """What comes of giving no genre below a confidence of `threshold`.
+    """The figures of predicting no genre below a confidence of `threshold`.
 
     `answered` is the share of tracks that get a genre, `accuracy` that of them which get the right one (None if none
     gets one), `right_kept` the share of right answers that are given.
@@ -97,7 +97,7 @@ def track_probabilities(logits: Sequence[Floats], temperature: float) -> NDArray
 
 
 def fit_temperature(logits: Sequence[Floats], truth: Sequence[int]) -> float:
-    """Return the temperature, 0.1 to 10, that leaves the least log loss a track, to four digits."""
+    """Return the temperature, 0.1 to 10, that leaves the least log loss per track, to four digits."""
     bar = tqdm(desc="calibrating", unit="step")
 
     def log_loss(log_temperature: float) -> float:
@@ -113,7 +113,7 @@ def fit_temperature(logits: Sequence[Floats], truth: Sequence[int]) -> float:
 def choose_threshold(confidence: Floats, right: NDArray[np.bool_]) -> float:
     """Return the threshold that keeps 95 % of the right answers, or one more; 0 if no answer is right.
 
-    No lower one, because what a threshold is for are wrong answers and sounds that are no music.
+    No lower one: a threshold is there for wrong predictions and for sound that is not music.
     """
     if not right.any():
         return 0.0
@@ -133,7 +133,7 @@ def reliability(confidence: Floats, right: NDArray[np.bool_]) -> Calibration:
 
 
 def coverage(confidence: Floats, right: NDArray[np.bool_], threshold: float) -> Coverage:
-    """Return what comes of a threshold for answers with that confidence, shape (tracks,)."""
+    """Return the figures of a threshold for predictions with that confidence, shape (tracks,)."""
     answered = confidence >= threshold
     return Coverage(
         threshold,

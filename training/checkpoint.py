@@ -12,11 +12,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 from numpy.typing import NDArray
 
 from inference.bundle import write_whole
+from training.backend import keras
 from training.tracks import BadData
 
 

@@ -100,7 +100,7 @@ def train_knn(split: Split, genres: Sequence[str], settings: MelSettings, seed: 
 
 
 def _scale(components: int | None, statistics: Features, seed: int) -> Pipeline:
-    """Return what standardises statistics (n, 400) and projects them onto their principal components, fitted."""
+    """Return a fitted transformer that standardizes statistics (n, 400) and projects them onto principal components."""
     reduction = [PCA(min(components, *statistics.shape), random_state=seed)] if components else []
     return make_pipeline(StandardScaler(), *reduction).fit(statistics)
 

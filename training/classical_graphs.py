@@ -136,7 +136,7 @@ def knn_graph(scale: Pipeline, knn: KNeighborsClassifier, steps: NDArray[np.floa
 
 
 def _projection(scale: Pipeline) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return mean (features,) and matrix (features, components) for which (x - mean) @ matrix is what `scale` gives."""
+    """Return mean (features,) and matrix (features, components): (x - mean) @ matrix is the result of `scale`."""
     scaler, *reduction = scale
     if not reduction:
         return scaler.mean_, np.diag(1 / scaler.scale_)
@@ -154,7 +154,7 @@ def _for_each_genre(
 
 
 def _margin_coefficients(svm: SVC) -> NDArray[np.float64]:
-    """Return what each support vector adds to each margin, shape (vectors, pairs), with pairs as scikit-learn has them.
+    """Return the part of each support vector in each margin, shape (vectors, pairs), with scikit-learn's pairs.
 
     Its `dual_coef_` has a row for each other genre: for a vector of genre i, row j - 1 if j > i, else row j.
     """

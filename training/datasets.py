@@ -12,7 +12,7 @@ from training.tracks import BadData, Track
 
 @dataclass(frozen=True)
 class Dataset:
-    """A data set: how it is read from a folder, and what its bundles' cards say of it.
+    """A data set: how it is read from a folder, and its description for the cards of bundles.
 
     `pictures` is the file of pictures that takes the place of audio, and `tags` that of an encoder's published outputs
     for them. The first of its protocols is the one that its shipped bundles are of.

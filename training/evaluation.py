@@ -1,4 +1,4 @@
-"""What a bundle is worth: its answers on tracks it has not learned from."""
+"""Evaluation of a bundle on tracks that it was not fitted to."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -28,7 +28,7 @@ _Z95 = 1.959964
 
 @dataclass(frozen=True)
 class Evaluation:
-    """How well answers fit the truth, one answer a track.
+    """How well answers fit the truth, one prediction per track.
 
     `ci95` holds the bounds of accuracy's 95 % interval (see `wilson_interval`), as wide as if each of the `songs` were
     asked once: of own music, several tracks may be pieces of one. `confusion` counts tracks, with a row a
@@ -36,7 +36,7 @@ class Evaluation:
     genre is the true one, in the order of the tracks.
 
     `calibration` is that of the probabilities as they are served, `calibration_before` that without the temperature.
-    `served` says what comes of the card's own threshold, `coverage` of every twentieth, as far as a track is answered.
+    `served` has the figures of the card's own threshold, `coverage` of every twentieth, as far as a track is answered.
     Answers without probabilities have none of these.
     """
 

@@ -1,4 +1,4 @@
-"""What every exported graph must pass before it goes into a bundle, and what makes it small."""
+"""Checks that every exported graph must pass, and its compression to half precision."""
 
 from collections.abc import Mapping
 

@@ -65,7 +65,7 @@ Train = Callable[[Split, Sequence[str], MelSettings, int, Path], Trained]
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of model: what its bundles' cards say of it, and how one is trained.
+    """A kind of model: its description for the cards of bundles, and how one is trained.
 
     `train` takes a split, the genres, the settings, a seed and a folder to keep what an interrupted call goes on from.
     `seeded` says whether another seed gives another model, `encoded` whether it learns from the tags of an encoder.
@@ -97,7 +97,7 @@ class Run:
     learned: frozenset[str] = field(default=frozenset(), repr=False)
 
     def figures(self) -> dict[str, Any]:
-        """Return what is worth keeping of the run, as JSON takes it: the test's figures and how it was trained.
+        """Return the run's figures on the test songs and how it was trained, for JSON.
 
         Numbers have four digits, and bins and thresholds are kept as columns.
         """

@@ -1,11 +1,11 @@
 """FMA-Small (Defferrard et al., 2017, arXiv 1612.01840): 8000 clips of 30 seconds, 1000 in each of 8 genres.
 
 The data folder holds one of two:
-- `fma_small_mel.zip`, pictures of spectrograms of 128 frames a clip, `<genre>/<track id>.jpg`, of 6,994 of the tracks;
+- `fma_small_mel.zip`, pictures of spectrograms, 128 frames per clip, `<genre>/<track id>.jpg`, of 6,994 of the tracks;
 - `fma_small/`, the MP3 files as published, such as `fma_small/000/000002.mp3`, nearly all at 44,100 Hz in stereo.
 `fma_metadata/tracks.csv`, which the second needs, or `fma_small_tracks.tsv` names artists and the official split: 6400
 tracks to train, 800 to validate, 800 to test, each artist on one side. Of the pictures that is 5,597, 713 and 684. The
-second table is tab-separated, one row a track, with the columns `track_id`, `genre`, `official_split` (training,
+second table is tab-separated, one row per track, with the columns `track_id`, `genre`, `official_split` (training,
 validation or test) and `artist_id`, which may be empty. The first one counts where there are both. The tracks are under
 Creative Commons licences, one each. 107535 is silent.
 
@@ -39,7 +39,7 @@ from training.tracks import BadData, Track, read_audio, read_tracks
 
 TITLE = "FMA-Small"
 PICTURES = "fma_small_mel.zip"
-# 30 seconds in 128 frames, up to half the sample rate of the files. Four windows of 7.5 seconds a clip did better on
+# 30 seconds in 128 frames, up to half the sample rate of the files. Four windows of 7.5 seconds per clip did better on
 # validation tracks of block-random than two or one.
 SETTINGS = MelSettings(
     sample_rate_hz=44_100, hop_length=10_335, fmax_hz=22_050.0, window_frames=32, window_hop_frames=32

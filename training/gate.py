@@ -1,4 +1,4 @@
-"""A gate before any model: what does not sound like music gets no genre.
+"""A gate before any model: sound that is not music gets no genre.
 
 P(genre | window) = P(music | window) · P(genre | window, music) + (1 - P(music | window)) / genres
 

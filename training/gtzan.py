@@ -1,7 +1,7 @@
 """GTZAN (Tzanetakis and Cook, 2002): 1000 clips of 30 seconds at 22,050 Hz mono, 100 in each of 10 genres.
 
-The data folder holds `gtzan_mel.zip`, pictures of spectrograms of 387 frames a clip, or the audio as
-`<genre>/<genre>.<number>.wav` (any format will do), and `gtzan_tracks.tsv`: one row a track, tab-separated, with the
+The data folder holds `gtzan_mel.zip`, pictures of spectrograms of 387 frames per clip, or the audio as
+`<genre>/<genre>.<number>.wav` (any format will do), and `gtzan_tracks.tsv`: one row per track, tab-separated, with the
 columns `track`, `fault_filtered_split`, `artist_fold` and `artist_id`. With pictures, `gtzan_musicnn_tags.npz` has the
 outputs of the encoder MSD_musicnn for the audio of 733 clips of the fault-filtered split, computed and published by
 others: `probabilities` of the 50 tags, one row per patch of 187 frames every 61 frames, with the `track` of each row

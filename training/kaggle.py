@@ -1,6 +1,6 @@
 """A check of the harness: the study's classical figures, to the digit, from the study's own features and split.
 
-The Kaggle copy of GTZAN has 57 hand-made features a clip and the clip's length, which the study took for one more.
+The Kaggle copy of GTZAN has 57 hand-made features per clip and the clip's length, which the study took for one more.
 Scaled to [0, 1] over all clips, and split at random by tracks, they give the classical rows of the study's Table II.
 The scaling has seen the test tracks, the split has repetitions and artists on both sides, and the length of a file is
 no property of its genre: these are not figures of a new song.

@@ -6,11 +6,10 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
-import keras
-
 from inference.bundle import Bundle, is_name, load_bundle
 from inference.card import BadCard, ModelCard
 from inference.classifier import GenreClassifier, softmax
+from training.backend import keras
 from training.export import check_agreement
 from training.gate import before_gate
 from training.keras_models import (

@@ -4,15 +4,14 @@ import json
 import tempfile
 from pathlib import Path
 
-import keras
 import numpy as np
 import onnx
-from keras import layers
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from inference.bundle import BadBundle
 from inference.classifier import softmax
+from training.backend import keras, layers
 from training.export import BadExport, check_agreement, halve
 from training.gate import before_gate
 from training.tracks import BadData
@@ -25,7 +24,7 @@ _FOLDED = {"moving_mean", "moving_variance"}
 
 
 class BadKerasModel(BadData):
-    """A Keras model that cannot become a bundle; the message says what is wrong and what to do."""
+    """A Keras model that cannot become a bundle; the message has the fault and the remedy."""
 
 
 def to_onnx(model: keras.Model) -> bytes:
@@ -110,10 +109,10 @@ def probe_windows(shape: tuple[int, int]) -> NDArray[np.float32]:
 
 
 def n_genres(model: keras.Model) -> int:
-    """Return how many genres a model tells apart; raise BadKerasModel if it gives anything but a row a window."""
+    """Return how many genres a model tells apart; raise BadKerasModel if it gives anything but one row per window."""
     shape = model.outputs[0].shape
     if len(shape) != 2:
-        raise BadKerasModel(f"The model gives {shape}. It must give a number a genre for each window.")
+        raise BadKerasModel(f"The model gives {shape}. It must give one number per genre for each window.")
     return 2 if _last_activation(model) == "sigmoid" else int(shape[1])
 
 
@@ -180,7 +179,7 @@ def _first_line(error: Exception) -> str:
 def _fold(network: keras.Model) -> None:
     """Make each batch normalisation one that only scales and adds; answers stay the same.
 
-    The converter does so, too: what its graph holds is what a folded network holds.
+    The converter does so, too: its graph then has the weights of a folded network.
     """
     for layer in network.layers:
         if isinstance(layer, layers.BatchNormalization):

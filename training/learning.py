@@ -4,14 +4,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import keras
 import numpy as np
-import tensorflow as tf
 from numpy.typing import NDArray
 
 from features.settings import MelSettings
 from features.windows import cut_windows
 from training.augmentation import augmented_tracks
+from training.backend import keras, tf
 from training.checkpoint import Checkpoint
 from training.progress import fit_progress
 from training.splits import Split

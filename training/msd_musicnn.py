@@ -88,7 +88,7 @@ def convert(checkpoint: Tables, bands: tuple[Floats, Floats], *, exact: bool = F
 def read_checkpoint(package: Path) -> Tables:
     """Return the network's variables by name, from the folder that the package `musicnn` is installed in."""
     # TensorFlow takes seconds to load.
-    import tensorflow as tf
+    from training.backend import tf
 
     files = package / "MSD_musicnn"
     if not (files / ".index").is_file():

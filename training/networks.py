@@ -1,9 +1,7 @@
 """The study's networks: a convolutional one, and one with a bidirectional LSTM behind the convolutions."""
 
-import keras
-from keras import layers
-
 from features.settings import MelSettings
+from training.backend import keras, layers
 
 _FILTERS = (32, 64, 128, 256)
 _LSTM_UNITS = 128

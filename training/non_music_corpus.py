@@ -1,7 +1,7 @@
 """A corpus of 200 generated files that are no music, to measure how many of them a model gives no genre.
 
 No model may learn from these. Their generators are others than those of `training/non_music.py`, other kinds of sound
-or the same kinds made by other means, so that what is measured is not memory.
+or the same kinds made by other means, so that memory is not measured.
 """
 
 import io
@@ -198,7 +198,7 @@ _FORMANTS_HZ = ((500, 250), (1500, 650), (2500, 300), (3500, 150))
 
 
 def _wander(time: Sound, changes_hz: float, rng: np.random.Generator) -> Sound:
-    """Return a level between -1 and 1 that goes somewhere else so many times a second."""
+    """Return a level between -1 and 1 that moves elsewhere so many times per second."""
     points = np.arange(0, time[-1] + 1, 1 / changes_hz)
     return np.asarray(np.interp(time, points, rng.uniform(-1, 1, len(points))))
 

@@ -1,6 +1,6 @@
 """Own music: a folder with one folder per genre, in it songs or one folder per artist; or spectrogram pictures.
 
-A table may name the genres instead. Only files with the suffix of an audio file are songs; what else lies in the
+A table may name the genres instead. Only files with the suffix of an audio file are songs; all else in the
 folders, such as covers and cue sheets, is left out. Without any song, the pictures are the tracks, as in a data set.
 """
 
@@ -27,9 +27,9 @@ _NAMED = 3
 def read_own_music(source: Path, settings: MelSettings, table: Path | None = None) -> list[Track]:
     """Return the tracks of a folder, or of a zip of pictures, sorted by genre and name: the path in the folder.
 
-    They have groups (see `training/groups.py`), but for what only their sound tells. `table` may name groups and genres
-    (see `read_group_table`). Prints the skipped files. Raises BadData for a source without a track, for a zip of songs,
-    and as `read_tracks` and `read_group_table`.
+    They have groups (see `training/groups.py`), except those that only their sound tells. `table` may name groups and
+    genres (see `read_group_table`). Prints the skipped files. Raises BadData for a source without a track, for a zip of
+    songs, and as `read_tracks` and `read_group_table`.
     """
     rows = read_group_table(table, source) if table else {}
     tracks = _in_zip(source, settings) if zipfile.is_zipfile(source) else _in_folder(source, settings, rows)

@@ -2,14 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 
-import keras
 import numpy as np
-from keras import layers
 from numpy.typing import NDArray
 from tqdm import tqdm
 
 from features.settings import MelSettings
 from inference.classifier import INPUTS, softmax
+from training.backend import keras, layers
 from training.export import Inputs, check_agreement, halve, parse_graph
 from training.progress import fit_progress
 from training.splits import Split
@@ -139,7 +138,7 @@ def _joined(inputs: Inputs) -> Floats:
 def _window(clip: Floats, frames: int, random: np.random.Generator) -> Floats:
     """Return a window (n_mels, frames) from anywhere in a clip, in another tempo, pitch, gain, level and equalisation.
 
-    What would lie behind the clip's end comes from its beginning.
+    Beyond the clip's end, it continues with the beginning.
     """
     n_mels = len(clip)
     played = round(frames * random.uniform(1 - _TEMPO, 1 + _TEMPO))

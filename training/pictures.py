@@ -78,7 +78,7 @@ def draw_confusion(record: Record, title: str, *, leaky: bool) -> bytes:
 
 
 def draw_curves(records: Mapping[str, Record], title: str, *, leaky: bool) -> bytes | None:
-    """Return loss and accuracy over epochs, a column a model by its title; None if no run of any has them.
+    """Return loss and accuracy over epochs, one column per model by its title; None if no run of any has them.
 
     Thin lines are runs, thick ones their mean for as long as all of them learn.
     """
@@ -109,7 +109,7 @@ def draw_curves(records: Mapping[str, Record], title: str, *, leaky: bool) -> by
 
 
 def draw_reliability(records: Mapping[str, Record], title: str, *, leaky: bool) -> bytes | None:
-    """Return how often answers of each confidence are right, before and after the temperature, a panel a model.
+    """Return how often answers of each confidence are right, before and after the temperature, one panel per model.
 
     The size of a point goes with the answers it stands for. None if no record is calibrated.
     """
@@ -151,7 +151,7 @@ def draw_reliability(records: Mapping[str, Record], title: str, *, leaky: bool) 
 
 
 def draw_coverage(records: Mapping[str, Record], title: str) -> bytes | None:
-    """Return the accuracy of what is answered against its share, a line a model; a ring marks the threshold chosen.
+    """Return accuracy against the share of songs with a genre, one line per model; a ring marks the chosen threshold.
 
     None if no record is calibrated.
     """

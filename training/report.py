@@ -1,6 +1,6 @@
 """A report of results: tables to read, and pictures, from the records that `results.json` holds.
 
-A record is what one model is worth on one data set by one protocol: its figures on the test side, its confusion
+A record has the figures of one model on one data set by one protocol: those on the test songs, its confusion
 matrix, how its probabilities were calibrated, and its runs, one a seed and fold.
 """
 

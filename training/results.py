@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from features.cores import available_cores
 from inference.bundle import MODELS, write_whole
 from training.audit import find_duplicates
 from training.calibration import BINS
@@ -60,7 +61,7 @@ class Job:
         return (self.protocol, self.seed) == (DATASETS[self.dataset].protocols[0], SEEDS[0])
 
     def command(self) -> list[str]:
-        """Return what trains it, see `fit_command`."""
+        """Return the command that trains it, see `fit_command`."""
         return fit_command(self.dataset, self.model, self.protocol, self.seed)
 
     def __str__(self) -> str:
@@ -74,7 +75,7 @@ def make_results(
     datasets: Sequence[str] = REPORTED,
     kinds: Sequence[str] = tuple(KINDS),
 ) -> None:
-    """Train what a file of results lacks, keep each run there as it ends, and save the bundles that ship.
+    """Train the models that a file of results lacks, keep each run there as it ends, and save the bundles that ship.
 
     As many trainings as there are cores work side by side. Raises FailedTraining, when all others have ended, if one
     fails, and BadData if the file is none of results.
@@ -89,7 +90,7 @@ def make_results(
     tqdm.write(f"{len(missing)} of {len(all_jobs)} trainings to do, the others are in {results}.")
     failures = []
     trainings = _Trainings()
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    with ThreadPoolExecutor(available_cores()) as pool:
         futures = {pool.submit(_train, job, data, models, trainings): job for job in missing}
         try:
             for future in tqdm(as_completed(futures), "training", len(missing), unit="model"):
@@ -177,7 +178,7 @@ def _read_runs(file: Path) -> dict[Job, list[Run]]:
 
 
 def _summaries(runs: Mapping[Job, Sequence[Run]]) -> list[Record]:
-    """Return a record a model and protocol, in the order of the jobs."""
+    """Return one record per model and protocol, in the order of the jobs."""
     grouped: dict[tuple[str, str, str], list[Job]] = defaultdict(list)
     for job in sorted(runs, key=_order):
         grouped[job.dataset, job.protocol, job.model].append(job)
@@ -225,7 +226,7 @@ def _right(run: Run) -> NDArray[np.uint8]:
 
 
 def _calibration(runs: Sequence[Run]) -> Record:
-    """Return how far confidence is from accuracy, and what comes of thresholds, over all runs."""
+    """Return the calibration and the figures of thresholds, over all runs."""
     served = [run["served"] for run in runs]
     return {
         "temperature": _mean(runs, "temperature"),

@@ -1,4 +1,4 @@
-"""Protocols: which tracks a model learns from, which it is chosen by, and which tell what it is worth.
+"""Protocols: which tracks a model is fitted to, which it is chosen by, and which it is tested with.
 
 All but one split tracks, before any window or augmentation of them exists. `window-random` is the exception, kept to
 show what it does: it splits overlapping windows at random, so that nearly every window that is asked about has
@@ -44,7 +44,7 @@ def make_splits(
 ) -> list[Split]:
     """Return the splits of a protocol: one, or one a fold for cross-validation.
 
-    Raises BadData if the tracks do not have what the protocol needs, or if a genre lacks tracks on one of `sides`.
+    Raises BadData if the tracks lack a field that the protocol needs, or if a genre lacks tracks on one of `sides`.
     """
     splits = PROTOCOLS[protocol](tracks, settings)
     genres = {track.genre for track in tracks}
@@ -76,7 +76,7 @@ def require_enough(
 
 
 def window_random(tracks: Sequence[Track], settings: MelSettings) -> list[Split]:
-    """Return windows, half overlapping, split at random as if each were a song: what the study did."""
+    """Return windows, half overlapping, split at random as if each were a song, as the study did."""
     overlapping = replace(settings, window_hop_frames=max(1, settings.window_frames // 2))
     windows = [
         # Its audio is the whole song, which is more than the window.

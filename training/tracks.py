@@ -34,7 +34,7 @@ PICTURES = {".jpg", ".jpeg", ".png"}
 
 
 class BadData(ValueError):
-    """Training data that cannot be used; the message says what is wrong with it and what to do."""
+    """Training data that cannot be used; the message has the fault and the remedy."""
 
 
 @dataclass(frozen=True)
@@ -158,7 +158,7 @@ def read_audio(paths: Collection[Path], settings: MelSettings) -> list[Track]:
 def cached_arrays(
     cache: Path, key: Collection[object], compute: Callable[[], list[NDArray[Any]]]
 ) -> list[NDArray[Any]]:
-    """Return what `compute` gives, from a folder if it has been kept there under the same key."""
+    """Return the result of `compute`, from a folder if it has been kept there under the same key."""
     kept = cache / f"{hashlib.sha256(repr(tuple(key)).encode()).hexdigest()}.npz"
     if kept.exists():
         with np.load(kept) as file:
@@ -172,13 +172,13 @@ def cached_arrays(
 
 
 def file_version(path: Path) -> tuple[str, int, int]:
-    """Return what is another once a file has changed: its place, size in bytes, and nanoseconds of its last change."""
+    """Return a version that changes with a file: its place, size in bytes, and modification time in nanoseconds."""
     status = path.stat()
     return str(path.resolve()), status.st_size, status.st_mtime_ns
 
 
 def _clips(path: Path, settings: MelSettings, cache: Path) -> list[NDArray[np.float32]] | str:
-    """Return the clips of an audio file, or what is wrong with the file."""
+    """Return the clips of an audio file, or its fault."""
     try:
         return cached_arrays(cache, [settings, *file_version(path)], lambda: song_clips(path, settings).spectrograms)
     except (UnreadableAudio, OSError) as error:

@@ -9,14 +9,16 @@ from contextlib import contextmanager
 from multiprocessing import parent_process
 from multiprocessing.context import SpawnContext, SpawnProcess
 
+from features.cores import available_cores
+
 
 @contextmanager
 def start_workers() -> Iterator[ProcessPoolExecutor]:
-    """Return a process a core. They are no forks: a process in which TensorFlow has run cannot be forked.
+    """Return one process per core. They are no forks: a process in which TensorFlow has run cannot be forked.
 
     Where the block ends with an error, or is interrupted, work that has not begun is dropped.
     """
-    pool = ProcessPoolExecutor(os.cpu_count(), _Context(), _end_with_parent)
+    pool = ProcessPoolExecutor(available_cores(), _Context(), _end_with_parent)
     try:
         yield pool
     except BaseException:

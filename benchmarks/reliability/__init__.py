@@ -1,1 +1,1 @@
-"""What the service withstands: hostile files and requests, killed processes, crowds, a full disk."""
+"""Reliability: hostile files and requests, killed processes, crowds, a full disk."""

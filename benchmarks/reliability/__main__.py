@@ -1,4 +1,4 @@
-"""Attack the service and its decoder, and print the rows of `docs/reliability.md`.
+"""Attack the service, its decoder and the site, and print the rows of `docs/reliability.md`.
 
     python -m benchmarks.reliability files --count 20000
     python -m benchmarks.reliability requests --count 10000
@@ -13,7 +13,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from benchmarks.reliability import api, crowds, disk, files, kills
+from benchmarks.reliability import api, crowds, disk, files, kills, site
 from benchmarks.reliability.result import HEAD, Result
 
 # Name -> what is done.
@@ -27,6 +27,8 @@ FAULTS: dict[str, Callable[[], Result]] = {
     "crowd": lambda: crowds.crowd(200, 30.0),
     "garbage": lambda: crowds.garbage(100, 30.0),
     "two": lambda: crowds.two_services(15.0),
+    "slow": lambda: site.slow(200, 30.0),
+    "hanging": lambda: site.hanging(200, 30.0),
 }
 
 
@@ -57,7 +59,9 @@ def main() -> int:
         command.add_argument("--count", type=int, default=count, help="how many (default: %(default)s)")
         command.add_argument("--seed", type=int, default=0, help="default: %(default)s")
         command.add_argument("--keep", type=Path, metavar="FOLDER", help="where those that led to a fault are kept")
-    faults = attacks.add_parser("faults", help="killed processes, crowds, a full disk", description="Faults.")
+    faults = attacks.add_parser(
+        "faults", help="killed processes, crowds, slow clients, a full disk", description="Faults."
+    )
     faults.add_argument("only", nargs="*", metavar="FAULT", help=f"default: all of {', '.join(FAULTS)}")
     for command in attacks.choices.values():
         command.add_argument("--json", action="store_true", help="print JSON lines in place of a table")

@@ -41,7 +41,7 @@ def crowd(clients: int, seconds: float) -> Result:
 
 
 def garbage(clients: int, seconds: float) -> Result:
-    """Let so many clients send what is no song, and one beside them a good one, which tries again when told so."""
+    """Let so many clients send garbage, and one a good song, which it retries when told so."""
     rng = np.random.default_rng(0)
     rubbish = [
         rng.bytes(200_000),

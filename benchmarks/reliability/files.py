@@ -1,7 +1,6 @@
 """Mutated files, each decoded and classified in a child process within a limit of time."""
 
 import json
-import os
 import select
 import subprocess
 import sys
@@ -20,6 +19,7 @@ from benchmarks.reliability.leaks import leaks
 from benchmarks.reliability.mutations import mutate
 from benchmarks.reliability.result import Result
 from benchmarks.reliability.songs import FORMATS, song
+from features.cores import available_cores
 
 ROOT = Path(__file__).resolve().parents[2]
 # Outcomes that count as faults.
@@ -143,7 +143,7 @@ def measure(
     """Return the result of so many mutated files."""
     if keep:
         keep.mkdir(parents=True, exist_ok=True)
-    outcomes = list(attack(count, seed, limit_seconds, song_seconds, os.cpu_count() or 1, keep))
+    outcomes = list(attack(count, seed, limit_seconds, song_seconds, available_cores(), keep))
     names = Counter(outcome.name for outcome in outcomes)
     faults = ", ".join(f"{names[name]} × {name}" for name in FAULTS)
     return Result(

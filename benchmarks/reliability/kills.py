@@ -64,7 +64,7 @@ def kill(kind: str, kills: int, **settings: str) -> Result:
 
 
 def kill_supervisor(kills: int) -> Result:
-    """Kill the process that starts the others, see what of them is left, and start the service on the same port again.
+    """Kill the supervisor, count the processes that are left, and start the service on the same port again.
 
     Whoever is left must go on answering. In a container nobody is: the supervisor is its first process.
     """

@@ -39,7 +39,7 @@ _HEADERS = {
 
 @dataclass(frozen=True)
 class Question:
-    """A request, and what its operation's description allows as the status of an answer, None where there is none."""
+    """A request, and the statuses that its operation documents, None without an operation."""
 
     method: str
     path: str

@@ -20,7 +20,7 @@ def serve_genres(folder: Path, name: str = "service", **settings: str) -> Abstra
 
 
 def processes(server: Server) -> dict[str, list[psutil.Process]]:
-    """Return the living processes of a server by what they are: supervisor, GenreService, MelFeatures, other."""
+    """Return the living processes of a server by kind: supervisor, GenreService, MelFeatures, other."""
     found: dict[str, list[psutil.Process]] = {"supervisor": [psutil.Process(server.process.pid)]}
     for child in found["supervisor"][0].children(recursive=True):
         try:

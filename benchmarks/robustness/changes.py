@@ -66,7 +66,7 @@ def _radio(song: Recording, rng: np.random.Generator) -> bytes | None:
 
 
 def _shellac(song: Recording, rng: np.random.Generator) -> bytes | None:
-    """Return the song as from a worn record of 78 turns a minute, with hiss over the whole band and crackle."""
+    """Return the song as from a worn record of 78 turns per minute, with hiss over the whole band and crackle."""
     music = _filtered(song, 3, (150.0, 5000.0))
     if music is None:
         return None

@@ -203,7 +203,7 @@ def _alarm(time: Samples, rate: int, rng: np.random.Generator, turn: int) -> Sam
 
 
 def _morse(time: Samples, rate: int, rng: np.random.Generator, __: int) -> Samples:
-    """Return letters in Morse code at 12 to 25 words a minute, on a band with static."""
+    """Return letters in Morse code at 12 to 25 words per minute, on a band with static."""
     letters = rng.choice(list(_MORSE.values()), 200)
     units = "000".join("0".join({".": "1", "-": "111"}[mark] for mark in letter) for letter in letters)
     keyed = _keyed(np.array(list(units), float), 1.2 / rng.uniform(12, 25), len(time), rate)

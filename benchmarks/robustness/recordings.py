@@ -14,7 +14,7 @@ from scipy.signal import resample_poly
 from features.audio import UnreadableAudio
 
 Samples = NDArray[np.float64]
-# An MP3 of fewer bits a second is one of MPEG-2, which has no higher sample rate.
+# An MP3 of fewer bits per second is one of MPEG-2, which has no higher sample rate.
 _MPEG_1_KBIT_PER_S = 33
 _MPEG_2_HIGHEST_HZ = 24_000
 _OPUS_HZ = 48_000

@@ -123,7 +123,7 @@ def _reading(number: int) -> Recording:
 
 
 def _spoken(command: list[str], text: str) -> Recording:
-    """Return what a command, which takes a file name and the text, says."""
+    """Return the speech of a command that takes a file name and the text."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "speech.wav"
         subprocess.run([*command, str(path), text], check=True, capture_output=True)  # noqa: S603 - our own command

@@ -25,7 +25,7 @@ _EXPIRY: list[Any] = [
 
 
 class Bucket:
-    """The bucket: private, encrypted, and clean of what was uploaded to be classified once."""
+    """The bucket: private, encrypted, and cleared of uploads that were to be classified once."""
 
     def __init__(self, target: Target) -> None:
         self._target = target
@@ -34,7 +34,7 @@ class Bucket:
         self.name = f"S3 bucket {target.bucket}"
 
     def wanted(self) -> State:
-        """Return what it is to be."""
+        """Return the desired state."""
         origins = ", ".join(sorted(self._target.settings.origins))
         return {"public access": "blocked", "encryption": "AES256", "uploads kept": "1 day", "origins": origins}
 
@@ -54,7 +54,7 @@ class Bucket:
         return True
 
     def read(self) -> State | None:
-        """Return what it is; raise NameTaken if it is somebody else's."""
+        """Return the current state; raise NameTaken if it belongs to someone else."""
         if not self.there():
             return None
         s3, name = self._s3, self._name
@@ -77,7 +77,7 @@ class Bucket:
         }
 
     def change(self, found: State | None) -> None:
-        """Make it what it is to be."""
+        """Create or update it."""
         s3, name, origins = self._s3, self._name, list(self._target.settings.origins)
         if found is None:
             # With its tags from its first moment: else an interruption would leave one that nobody owns.
@@ -115,6 +115,6 @@ class Bucket:
 
 
 def _plain(rule: Any) -> str:
-    """Return of a rule what it does, which AWS may say in other words and another order."""
+    """Return the effect of a rule, which AWS may express in other words and another order."""
     prefix = rule.get("Filter", {}).get("Prefix", "")
     return f"{rule['Status']} {prefix} {rule.get('Expiration')} {rule.get('AbortIncompleteMultipartUpload')}"

@@ -1,6 +1,6 @@
 """The commands `python -m deploy aws plan`, `apply`, `status` and `destroy`.
 
-What stands they read from AWS each time: there is no file of it to lose. All that they make bears tags, and what bears
+The current state is read from AWS each time: there is no state file to lose. All resources bear tags, and what bears
 none of theirs is never touched.
 """
 
@@ -17,10 +17,10 @@ from botocore.parsers import ResponseParserError
 from deploy.aws import settings_check
 from deploy.aws.bucket import Bucket
 from deploy.aws.ecr import Image, Repository
+from deploy.aws.endpoint import Api, Url
 from deploy.aws.errors import DeployError, NameTaken, explain
 from deploy.aws.function import Alias, Function
 from deploy.aws.health import Unhealthy, check
-from deploy.aws.http import Api, Url
 from deploy.aws.plan import Resource, Step, make_plan, summary
 from deploy.aws.role import LogGroup, Role
 from deploy.aws.target import ALIAS, Settings, Target
@@ -64,7 +64,7 @@ def plan(asked: "Namespace") -> int:
 
 
 def apply(asked: "Namespace") -> int:
-    """Make what lacks and change what differs, after saying so."""
+    """Create missing and update changed resources, after showing the plan."""
     deployment = _Deployment(asked)
     for step in _show_plan(deployment):
         if step.action == "unchanged":
@@ -80,7 +80,7 @@ def apply(asked: "Namespace") -> int:
 
 
 def status(asked: "Namespace") -> int:
-    """Say what stands, whether it is what is wanted, and whether it answers: if not, it has failed."""
+    """Show the current state, whether it is the desired one, and whether it answers; fail if not."""
     deployment = _Deployment(asked)
     steps = deployment.plan()
     _show(steps)
@@ -102,7 +102,7 @@ def status(asked: "Namespace") -> int:
 
 
 def destroy(asked: "Namespace") -> int:
-    """Remove what apply has made, after asking; what is not of this deployment stays."""
+    """Remove the resources of this deployment, and nothing else, after asking."""
     deployment = _Deployment(asked)
     going: list[Resource] = []
     for resource in reversed(deployment.everything):
@@ -156,7 +156,7 @@ class _Deployment:
         self._used = [resource for resource in self.everything if resource not in unused]
 
     def plan(self) -> list[Step]:
-        """Return what is to be done."""
+        """Return the steps to be done."""
         return make_plan(self._used)
 
     def address(self) -> str | None:
@@ -165,7 +165,7 @@ class _Deployment:
 
 
 def _guarded(run: Callable[["Namespace"], int]) -> Callable[["Namespace"], int]:
-    """Return a command that says in one line what stopped it."""
+    """Return a command that reports its error in one line."""
 
     def guarded(asked: "Namespace") -> int:
         try:

@@ -1,4 +1,4 @@
-"""The image of the function: a repository in ECR, and what is pushed there."""
+"""The image of the function: a repository in ECR, and the pushed image."""
 
 import base64
 import json
@@ -52,7 +52,7 @@ class Image:
 
     @property
     def digest(self) -> str:
-        """The hash that stands for exactly this image, or what says that it is not pushed yet."""
+        """The digest of exactly this image, or a note that it is not pushed yet."""
         return self._digest or f"{self._given}, not yet pushed"
 
     @property
@@ -135,7 +135,7 @@ class Image:
             )
 
     def _engine(self, *arguments: str, send: str | None = None) -> str:
-        """Run docker or podman, whichever is there; return what it prints."""
+        """Run docker or podman, whichever is installed; return its output."""
         engine = shutil.which("docker") or shutil.which("podman")
         if engine is None:
             raise DeployError(
@@ -166,12 +166,12 @@ class Repository:
         self.name = f"ECR repository {self._name}"
 
     def wanted(self) -> State:
-        """Return what it is to be."""
+        """Return the desired state."""
         image = {"image": self._image.tag} if self._image else {}
         return {"tags": "IMMUTABLE", "scan on push": "yes", "images kept": _KEPT_IMAGES, **image}
 
     def read(self) -> State | None:
-        """Return what it is; raise NameTaken if it is somebody else's."""
+        """Return the current state; raise NameTaken if it belongs to someone else."""
         ecr = self._target.ecr
         found = unless_missing(lambda: ecr.describe_repositories(repositoryNames=[self._name]), _NO_REPOSITORY)
         if found is None:
@@ -191,7 +191,7 @@ class Repository:
         }
 
     def change(self, found: State | None) -> None:
-        """Make it what it is to be, and push the image."""
+        """Create or update it, and push the image."""
         ecr = self._target.ecr
         if found is None:
             ecr.create_repository(repositoryName=self._name, tags=self._target.tag_list)

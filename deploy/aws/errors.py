@@ -1,4 +1,4 @@
-"""What can go wrong with AWS, said in one line with what to do next."""
+"""Errors of AWS, each in one line with the next step."""
 
 import re
 import time
@@ -28,18 +28,18 @@ _KNOWN_WITHIN_SECONDS = 60.0
 
 
 class DeployError(Exception):
-    """What stopped a command; the message is one line and says what to do next."""
+    """A command failed; the message is one line and has the next step."""
 
 
 class NameTaken(DeployError):
-    """What somebody else has made bears the name of something of ours."""
+    """A resource of someone else has the name of one of ours."""
 
     def __init__(self, what: str) -> None:
         super().__init__(f"The {what} exists and is not of this deployment: it lacks its tags. Choose another --name.")
 
 
 def explain(error: BotoCoreError | ClientError | ResponseParserError) -> str:
-    """Return what an error of AWS, or on the way there, means, and what to do."""
+    """Return the meaning of an error of AWS or of the connection, and the remedy."""
     match error:
         case ClientError():
             return _explain_answer(error)
@@ -94,7 +94,7 @@ def unless_missing(ask: Callable[[], Answer], *missing: str) -> Answer | None:
 
 
 def once_known(ask: Callable[[], Answer], code: str, says: str) -> Answer:
-    """Return an answer of AWS that may not yet know what was made a moment ago, and says so in these words."""
+    """Retry a call while AWS does not yet know a new resource, and answers with these errors."""
     end = time.monotonic() + _KNOWN_WITHIN_SECONDS
     pause_seconds = 0.5
     while True:

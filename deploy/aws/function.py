@@ -31,7 +31,7 @@ class Function:
         self.name = f"Lambda function {self._name}"
 
     def version_wanted(self) -> dict[str, str | int | None]:
-        """Return what the version that is served is to be."""
+        """Return the desired state of the served version."""
         settings = self._target.settings
         image: dict[str, str | int | None] = {"image": self._image.digest} if self._image else {}
         return image | {
@@ -43,18 +43,18 @@ class Function:
         }
 
     def wanted(self) -> State:
-        """Return what it is to be."""
+        """Return the desired state."""
         return self.version_wanted() | {"concurrency": self._target.settings.concurrency}
 
     def there(self) -> "GetFunctionResponseTypeDef | None":
-        """Return what AWS says of it, None if it is not there; raise NameTaken if it is somebody else's."""
+        """Return AWS's description of it, None if it does not exist; raise NameTaken if it belongs to someone else."""
         found = unless_missing(lambda: self._functions.get_function(FunctionName=self._name), _NOT_THERE)
         if found and not self._target.owns(found.get("Tags", {})):
             raise NameTaken(self.name)
         return found
 
     def read(self) -> State | None:
-        """Return what it is; raise NameTaken if it is somebody else's."""
+        """Return the current state; raise NameTaken if it belongs to someone else."""
         found = self.there()
         if found is None:
             return None
@@ -63,7 +63,7 @@ class Function:
         }
 
     def read_version(self, answer: "GetFunctionResponseTypeDef") -> dict[str, str | int | None]:
-        """Return what a version is."""
+        """Return the state of a version."""
         found = answer["Configuration"]
         return {
             "image": answer["Code"].get("ResolvedImageUri", "").rpartition("@")[2],
@@ -75,7 +75,7 @@ class Function:
         }
 
     def change(self, found: State | None) -> None:
-        """Make it what it is to be; no version that is served changes by that."""
+        """Create or update it; no published version changes."""
         functions, settings = self._functions, self._target.settings
         shape: Any = {
             "FunctionName": self._name,
@@ -122,7 +122,7 @@ class Function:
         self._functions.get_waiter("function_updated_v2").wait(FunctionName=self._name, WaiterConfig=_PATIENCE)
 
     def _named(self, environment: dict[str, str]) -> str:
-        """Return the names of an environment, and which of them differ from what is wanted: values are secrets."""
+        """Return the names in an environment, and which differ from the desired ones: values are secrets."""
         return ", ".join(
             f"{name} (another)" if self._environment.get(name, value) != value else name
             for name, value in sorted(environment.items())
@@ -143,18 +143,18 @@ class Alias:
         self.name = f"Lambda alias {ALIAS}"
 
     def wanted(self) -> State:
-        """Return what the version that is served is to be."""
+        """Return the desired state of the served version."""
         return self._function.version_wanted()
 
     def version(self) -> "GetFunctionResponseTypeDef | None":
-        """Return what AWS says of the version that is served, None if there is none."""
+        """Return AWS's description of the served version, None if there is none."""
         if self._function.there() is None:
             return None
         functions = self._functions
         return unless_missing(lambda: functions.get_function(FunctionName=self._name, Qualifier=ALIAS), _NOT_THERE)
 
     def read(self) -> State | None:
-        """Return what the version that is served is, None if there is none."""
+        """Return the state of the served version, None if there is none."""
         version = self.version()
         return self._function.read_version(version) if version else None
 

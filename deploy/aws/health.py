@@ -11,13 +11,13 @@ _BOUNDARY = "song-of-deploy-aws"
 
 
 class Unhealthy(DeployError):
-    """A version that is not ready, or does not do what it is for; the message says what it did."""
+    """A version that is not ready, or does not work; the message has its answer."""
 
 
 def check(target: Target, qualifier: str) -> str:
     """Ask a version, as API Gateway would, whether it is ready; then for the genre of a song, or for the first page.
 
-    Returns what it does; raises Unhealthy if it does not answer both as it should.
+    Returns its answers; raises Unhealthy if one of them is wrong.
     """
     host = _host(target, qualifier)
     _ask(target, qualifier, host, "GET", "/readyz")

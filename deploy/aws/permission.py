@@ -12,7 +12,7 @@ _NOT_THERE = "ResourceNotFoundException"
 
 
 class Permissions:
-    """Some permissions of the alias: by their names, what AWS takes for each beside function, alias and name."""
+    """Permissions of the alias: by name, AWS's arguments for each beside function, alias and name."""
 
     def __init__(self, target: Target, permissions: dict[str, dict[str, Any]]) -> None:
         self._target = target

@@ -1,4 +1,4 @@
-"""What is there, what is wanted, and so what is to be done."""
+"""The current state, the desired state, and the steps between them."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -20,13 +20,13 @@ class Resource(Protocol):
         """Its kind and its name."""
 
     def wanted(self) -> State | None:
-        """Return what it is to be, None for not to be there."""
+        """Return the desired state, None for absent."""
 
     def read(self) -> State | None:
-        """Return what it is, None if it is not there; raise NameTaken if it is not of this deployment."""
+        """Return the current state, None if it does not exist; raise NameTaken if it is not of this deployment."""
 
     def change(self, found: State | None) -> None:
-        """Make it what it is to be, from what it is."""
+        """Create or update it, given the current state."""
 
     def remove(self) -> None:
         """Remove it. Interrupted anywhere, it can be read and removed again."""
@@ -34,7 +34,7 @@ class Resource(Protocol):
 
 @dataclass(frozen=True)
 class Step:
-    """A resource, what of it is there, and what is wanted."""
+    """A resource with its current and its desired state."""
 
     resource: Resource
     found: State | None
@@ -42,14 +42,14 @@ class Step:
 
     @property
     def changes(self) -> list[str]:
-        """What differs, as people read it."""
+        """The differences, for people to read."""
         found, wanted = self.found or {}, self.wanted or {}
         differing = {field: value for field, value in wanted.items() if found.get(field) != value}
         return [f"{field}: {_shown(found.get(field))} → {_shown(value)}" for field, value in differing.items()]
 
     @property
     def action(self) -> str:
-        """What is to be done: "create", "change", "remove" or nothing, "unchanged"."""
+        """The step to be done: "create", "change", "remove", or "unchanged"."""
         if self.found is None:
             return "create"
         if self.wanted is None:
@@ -66,7 +66,7 @@ class Step:
 
 
 def make_plan(resources: Iterable[Resource]) -> list[Step]:
-    """Return the steps that lead from what is there to what is wanted, in their order."""
+    """Return the steps from the current to the desired state, in order."""
     steps = [Step(resource, resource.read(), resource.wanted()) for resource in resources]
     steps = [step for step in steps if step.found is not None or step.wanted is not None]
     # Nothing goes before what takes its place is there.
@@ -74,7 +74,7 @@ def make_plan(resources: Iterable[Resource]) -> list[Step]:
 
 
 def summary(steps: Sequence[Step]) -> str:
-    """Return how many steps do what."""
+    """Return the number of steps of each kind."""
     counts = Counter(step.action for step in steps)
     doing = ", ".join(f"{counts[action]} to {action}" for action in ("create", "change", "remove"))
     return f"{doing}, {counts['unchanged']} unchanged."

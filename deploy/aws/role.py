@@ -1,4 +1,4 @@
-"""What the function may do: a role with just that, and the log it writes."""
+"""The permissions of the function: a role with just these, and the log it writes."""
 
 import json
 from typing import Any
@@ -19,11 +19,11 @@ class LogGroup:
         self.name = f"log group {target.log_group}"
 
     def wanted(self) -> State:
-        """Return what it is to be."""
+        """Return the desired state."""
         return {"days kept": self._target.settings.retention_days}
 
     def read(self) -> State | None:
-        """Return what it is; raise NameTaken if it is somebody else's."""
+        """Return the current state; raise NameTaken if it belongs to someone else."""
         logs, name = self._target.logs, self._target.log_group
         listed = logs.describe_log_groups(logGroupNamePrefix=name)["logGroups"]
         found = next((group for group in listed if group["logGroupName"] == name), None)
@@ -35,7 +35,7 @@ class LogGroup:
         return {"days kept": found.get("retentionInDays")}
 
     def change(self, found: State | None) -> None:
-        """Make it what it is to be."""
+        """Create or update it."""
         logs, name = self._target.logs, self._target.log_group
         if found is None:
             logs.create_log_group(logGroupName=name, tags=self._target.tags)
@@ -58,11 +58,11 @@ class Role:
         self.name = f"IAM role {target.role}"
 
     def wanted(self) -> State:
-        """Return what it is to be."""
+        """Return the desired state."""
         return {"for": _TRUSTED, "may": self._allowed}
 
     def read(self) -> State | None:
-        """Return what it is; raise NameTaken if it is somebody else's."""
+        """Return the current state; raise NameTaken if it belongs to someone else."""
         iam, name = self._iam, self._name
         found = unless_missing(lambda: iam.get_role(RoleName=name), "NoSuchEntity")
         if found is None:
@@ -77,7 +77,7 @@ class Role:
         }
 
     def change(self, found: State | None) -> None:
-        """Make it what it is to be."""
+        """Create or update it."""
         iam, name, trust = self._iam, self._name, json.dumps(self._trust())
         if found is None:
             iam.create_role(RoleName=name, AssumeRolePolicyDocument=trust, Tags=self._target.tag_list)
@@ -86,7 +86,7 @@ class Role:
         iam.put_role_policy(RoleName=name, PolicyName=_POLICY, PolicyDocument=json.dumps(self._policy()))
 
     def remove(self) -> None:
-        """Remove it, with what others may have allowed it since."""
+        """Remove it, with the permissions that others may have added."""
         iam, name = self._iam, self._name
         for attached in iam.list_attached_role_policies(RoleName=name)["AttachedPolicies"]:
             iam.detach_role_policy(RoleName=name, PolicyArn=attached["PolicyArn"])

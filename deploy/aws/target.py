@@ -1,4 +1,4 @@
-"""What is deployed and where: settings, the names of all that is made, and the clients that speak to AWS."""
+"""The target of a deployment: settings, the names of all resources, and the AWS clients."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -24,7 +24,7 @@ UPLOADS, SONGS = "uploads/", "songs/"
 
 @dataclass(frozen=True)
 class Settings:
-    """What is to be deployed; of what is only to be removed, the name says it all.
+    """The settings of a deployment; to remove one, its name is enough.
 
     `site` is whether it is the web site, in place of the service. `image` is one of this machine, by its name, or one
     in ECR, by its URI, or None to look at what stands. `concurrency` is how many calls are worked on at once, None for
@@ -48,7 +48,7 @@ class Settings:
 
 
 class Target:
-    """An account and a region of AWS, and the names there of what settings describe.
+    """An account and a region of AWS, and the names of the resources there.
 
     All that is made bears `tags`, and nothing else does. The name of the bucket is one that no other account has, that
     of the role one that no other region has, and that of the log group the one that AWS Lambda writes to.
@@ -86,7 +86,7 @@ class Target:
         self.apis: ApiGatewayV2Client = session.client("apigatewayv2", **client)
 
     def owns(self, tags: Any) -> bool:
-        """Return whether what bears these tags, a mapping or AWS's list, was made by this deployment."""
+        """Return whether a resource with these tags, a mapping or AWS's list, is of this deployment."""
         found = tags if isinstance(tags, dict) else {tag["Key"]: tag["Value"] for tag in tags}
         return self.tags.items() <= found.items()
 

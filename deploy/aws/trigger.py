@@ -1,4 +1,4 @@
-"""What has songs classified as soon as they are in the bucket."""
+"""The trigger that has songs classified as soon as they are in the bucket."""
 
 from typing import Any
 
@@ -21,11 +21,11 @@ class Trigger:
         self.name = f"trigger of s3://{target.bucket}/{SONGS}"
 
     def wanted(self) -> State:
-        """Return what it is to be."""
+        """Return the desired state."""
         return {"calls": self._target.alias_arn, "permission": GIVEN}
 
     def read(self) -> State | None:
-        """Return what it is."""
+        """Return the current state."""
         if not self._bucket.there():
             return None
         found = self._target.s3.get_bucket_notification_configuration(Bucket=self._target.bucket)
@@ -36,7 +36,7 @@ class Trigger:
         return {"calls": self._target.alias_arn if right else OTHER, "permission": self._permissions.read()}
 
     def change(self, found: State | None) -> None:  # noqa: ARG002 - each part is set whole
-        """Make it what it is to be."""
+        """Create or update it."""
         self._permissions.give()
         # S3 asks whether it may call, and a permission is not known everywhere at once.
         once_known(lambda: self._notify([self._call()]), "InvalidArgument", "destination")
@@ -57,6 +57,6 @@ class Trigger:
 
 
 def _plain(call: Any) -> tuple[Any, ...]:
-    """Return of a call what it does, which AWS may say in other words."""
+    """Return the effect of a call, which AWS may express in other words."""
     rules = call.get("Filter", {}).get("Key", {}).get("FilterRules", [])
     return call["LambdaFunctionArn"], call["Events"], [(rule["Name"].lower(), rule["Value"]) for rule in rules]

@@ -10,7 +10,7 @@ ENGINES = ("docker", "podman", "buildah")
 
 
 class EngineFailed(Exception):
-    """There is no engine, or what it was asked to do failed; the message says what to do."""
+    """There is no engine, or its command failed; the message has the remedy."""
 
 
 def find_engine(wanted: str | None) -> str:
@@ -45,7 +45,7 @@ def run(
     folder: Path | str | None = None,
     environment: Mapping[str, str] | None = None,
 ) -> str:
-    """Run a command, and return what it prints if it is to be read; raise EngineFailed if it fails."""
+    """Run a command, and return its output if that is to be read; raise EngineFailed if it fails."""
     done = subprocess.run(  # noqa: S603 - no shell
         command, stdout=subprocess.PIPE if read else None, text=True, check=False, cwd=folder, env=environment
     )

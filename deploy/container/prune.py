@@ -1,4 +1,4 @@
-"""Remove from an environment what serving never loads: `python prune.py ENVIRONMENT`, at the making of an image.
+"""Remove from an environment all that serving never loads: `python prune.py ENVIRONMENT`, at the making of an image.
 
 Half of SciPy, a second copy of ONNX Runtime for programs in C++, what converts and trains models, tests, headers and
 type stubs: a quarter of what the packages take. `python -m deploy smoke` finds out whether something is missed.
@@ -23,7 +23,7 @@ ANYWHERE = ["tests", "*.pyi", "*.pxd", "*.a", "*.h", "__pycache__"]
 
 
 def prune(environment: Path) -> int:
-    """Remove what is not used, and return how many bytes that was."""
+    """Remove unused files, and return their size in bytes."""
     packages = next(environment.glob("lib/python3.*/site-packages"))
     unused = [
         path for package, names in UNUSED.items() for name in names for path in packages.glob(f"{package}/{name}")

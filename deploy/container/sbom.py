@@ -1,4 +1,4 @@
-"""What an image is made of: its bill of materials, as CycloneDX."""
+"""The bill of materials of an image, as CycloneDX."""
 
 import json
 import uuid
@@ -44,7 +44,7 @@ print(json.dumps({
 def bill_of_materials(engine: str, image: str) -> str:
     """Return all packages of Python, with their licences, and of Debian in an image, as CycloneDX 1.6 in JSON.
 
-    Raises EngineFailed if the image cannot be run, or holds what is no Python.
+    Raises EngineFailed if the image cannot be run, or holds no Python.
     """
     command = [engine, "run", "--rm", "--network", "none", "--entrypoint", "python", image, "-c", _INVENTORY]
     try:

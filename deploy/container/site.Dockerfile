@@ -26,4 +26,4 @@ EXPOSE 8000
 HEALTHCHECK --start-period=60s --interval=10s --timeout=10s \
     CMD ["python", "-c", "import os, urllib.request as u; u.urlopen('http://localhost:%s/readyz' % os.environ.get('PORT', 8000), timeout=5)"]
 USER 1000
-CMD ["sh", "-c", "exec gunicorn --config django_site/gunicorn.conf.py --bind 0.0.0.0:${PORT:-8000}"]
+CMD ["sh", "-c", "exec python django_site/manage.py serve --bind 0.0.0.0:${PORT:-8000}"]

@@ -16,12 +16,12 @@ _TIMEOUT_SECONDS = 60
 
 
 class CannotRender(Exception):
-    """The manifests cannot be made; the message says why and what to do."""
+    """The manifests cannot be made; the message has the reason and the remedy."""
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """What to render; None leaves it as the overlay has it.
+    """Options of the manifests; None leaves the overlay's value.
 
     `registry` is where the images are, `tag` their version, `host` where everybody finds the site.
     """
@@ -55,7 +55,7 @@ def render(wanted: Wanted) -> str:
 
 
 def _kustomization(wanted: Wanted, folder: Path) -> dict[str, Any]:
-    """Return the kustomization that makes what is wanted of the overlay, to be read in a folder."""
+    """Return a kustomization over the overlay that sets the options, to be read in a folder."""
     registry = f"{wanted.registry}/" if wanted.registry else ""
     made: dict[str, Any] = {
         "resources": [os.path.relpath(FOLDER / wanted.overlay, folder)],

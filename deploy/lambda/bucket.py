@@ -21,7 +21,7 @@ UPLOAD_SECONDS = 900
 
 
 class BucketError(RuntimeError):
-    """AWS does not do what it is asked for; the message says which object, and why."""
+    """A request to AWS failed; the message has the object and the reason."""
 
 
 class MissingObject(BucketError):

@@ -1,4 +1,4 @@
-"""What AWS Lambda calls: the service behind an HTTP API or a function URL, and for songs that come into a bucket.
+"""The handler for AWS Lambda: the service behind an HTTP API or a function URL, and for songs that come into a bucket.
 
 The models are loaded once, before the first call, in the time that AWS gives to start. One call is answered at a time.
 """

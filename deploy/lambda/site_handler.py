@@ -1,4 +1,4 @@
-"""What AWS Lambda calls: the web site behind an HTTP API or a function URL."""
+"""The handler for AWS Lambda: the web site behind an HTTP API or a function URL."""
 
 import logging
 import os

@@ -117,7 +117,7 @@ def _bucket() -> str:
 
 
 async def _fields(scope: Scope, body: bytes) -> dict[str, Any]:
-    """Return the fields of a form or a JSON object; none of what is neither, which the service refuses."""
+    """Return the fields of a form or a JSON object; none of another body, which the service refuses."""
     if len(body) > _FIELDS_BYTES:
         return {}
     request = Request(scope, _receiving([body]))

@@ -8,14 +8,19 @@ from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 
+# With a 503: the seconds after which it can be tried again.
+RETRY = {"Retry-After": "10"}
+
 logger = logging.getLogger(__name__)
 
 
 def problem(request: HttpRequest, status: int, title: str, advice: str) -> HttpResponse:
     """Return an error as a page, or as the sentence that the page's script shows beside the file."""
+    headers = RETRY if status == 503 else {}
     if request.headers.get("X-Requested-With") == "XMLHttpRequest":
-        return HttpResponse(advice, status=status, content_type="text/plain; charset=utf-8")
-    return HttpResponse(render_to_string("problem.html", {"title": title, "advice": advice}), status=status)
+        return HttpResponse(advice, status=status, headers=headers | {"Content-Type": "text/plain; charset=utf-8"})
+    page = render_to_string("problem.html", {"title": title, "advice": advice})
+    return HttpResponse(page, status=status, headers=headers)
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:  # noqa: ARG001 - Django passes it

@@ -24,8 +24,9 @@ POLICY = "; ".join(
     ]
 )
 # The fields and headers of a form beside its file.
-_FORM_BYTES = 100_000
-_BLOCK_BYTES = 1 << 16
+FORM_BYTES = 100_000
+# In the environment of a request whose body the server did not keep, as there are too many or the disk is full.
+NO_ROOM = "genre_site.no_room"
 
 
 class ContentSecurityPolicy:
@@ -43,27 +44,23 @@ class ContentSecurityPolicy:
 
 
 class UploadLimit:
-    """Refuse a body over the limit before any of it is kept."""
+    """Refuse a body that is too large, or that there is no room for; the server has received it and kept nothing."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Pass the request on, or answer 413."""
-        # Without a length, Django reads nothing.
-        length = int(request.META.get("CONTENT_LENGTH") or 0)
+        """Pass the request on, or answer 413 or 503."""
         limit = settings.MAX_UPLOAD_BYTES
-        if length <= limit + _FORM_BYTES:
-            return self.get_response(request)
-        # A browser shows an answer only once it has sent its file; a much larger one is cut off.
-        left = min(length, 4 * limit)
-        while left > 0 and (block := request.read(min(left, _BLOCK_BYTES))):
-            left -= len(block)
-        response = problem(
-            request,
-            413,
-            "Too large",
-            f"What you send at once may have {limit / 1e6:g} MB. Send fewer songs, or a part of the song.",
-        )
-        response["Connection"] = "close"
-        return response
+        if int(request.META.get("CONTENT_LENGTH") or 0) > limit + FORM_BYTES:
+            return problem(
+                request,
+                413,
+                "Too large",
+                f"What you send at once may have {limit / 1e6:g} MB. Send fewer songs, or a part of the song.",
+            )
+        if request.META.get(NO_ROOM):
+            return problem(
+                request, 503, "Many songs at once", "The site has no room for more songs now. Try again in a minute."
+            )
+        return self.get_response(request)

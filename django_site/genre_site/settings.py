@@ -133,6 +133,10 @@ USER_SONGS_AN_HOUR = int(_number("SITE_USER_SONGS_AN_HOUR", 600))
 # 0 keeps history for ever.
 RETENTION_DAYS = int(_number("SITE_RETENTION_DAYS", 0))
 
+# Threads of the server, and how many of them may wait for the service at once: the others answer pages and probes. Each
+# may have a connection to the database.
+THREADS, SERVICE_THREADS = 72, 56
+
 # Data.
 if DATABASE_URL:
     DATABASES: dict[str, Any] = {"default": dict(dj_database_url.parse(DATABASE_URL, conn_max_age=60))}

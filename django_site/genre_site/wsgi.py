@@ -1,4 +1,4 @@
-"""What a WSGI server runs: `gunicorn --config django_site/gunicorn.conf.py`."""
+"""What a WSGI server runs; `manage.py serve` does."""
 
 import os
 

@@ -2,6 +2,7 @@
 
 import functools
 import logging
+import threading
 from dataclasses import dataclass
 from typing import Any, BinaryIO, cast
 
@@ -12,10 +13,14 @@ from genre_site.logs import REQUEST_ID
 
 # The service lets a song wait a minute and works on it for another.
 _TIMEOUT = httpx.Timeout(150, connect=5)
-_MODELS_TIMEOUT = 2
+# Pages wait for it, if the service hangs.
+_MODELS_TIMEOUT = 1
 # How long a list of models is current, is remembered while the service is away, and a failure is not retried.
 _MODELS_SECONDS, _REMEMBERED_SECONDS, _FAILED_SECONDS = 60, 86_400, 10
+_BUSY = "Many songs are being analysed at the moment. Try again in a few seconds."
 _PNG = b"\x89PNG\r\n\x1a\n"
+
+_places = threading.BoundedSemaphore(settings.SERVICE_THREADS)
 
 logger = logging.getLogger(__name__)
 
@@ -96,6 +101,15 @@ def is_ready() -> bool:
 
 
 def _ask(path: str, song: Song, model: str) -> httpx.Response:
+    if not _places.acquire(blocking=False):
+        raise ServiceError(503, _BUSY)
+    try:
+        return _answer(path, song, model)
+    finally:
+        _places.release()
+
+
+def _answer(path: str, song: Song, model: str) -> httpx.Response:
     try:
         answer = _post(path, song, model)
     except httpx.RemoteProtocolError:
@@ -108,7 +122,7 @@ def _ask(path: str, song: Song, model: str) -> httpx.Response:
     if answer.is_success:
         return answer
     if answer.status_code in (429, 503):
-        raise ServiceError(503, "Many songs are being analysed at the moment. Try again in a few seconds.")
+        raise ServiceError(503, _BUSY)
     try:
         said = answer.json()["error"]
     except (ValueError, KeyError, TypeError):

@@ -12,6 +12,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import ensure_csrf_cookie
 from django.views.decorators.http import require_http_methods, require_safe
+from genre_site.errors import RETRY
 from genre_site.methods import post_only
 
 from songs import charts, choices, keeping, service
@@ -180,4 +181,5 @@ def _count(request: HttpRequest) -> None:
 
 
 def _sentence(problem: ServiceError) -> HttpResponse:
-    return HttpResponse(str(problem), status=problem.status, content_type="text/plain; charset=utf-8")
+    headers = (RETRY if problem.status == 503 else {}) | {"Content-Type": "text/plain; charset=utf-8"}
+    return HttpResponse(str(problem), status=problem.status, headers=headers)

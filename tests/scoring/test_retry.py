@@ -4,6 +4,7 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from inference.bundle import MODELS, load_bundle
@@ -11,17 +12,18 @@ from scoring.journal import Journal
 from scoring.row import SongFile
 from scoring.scorer import CRASHED, TOO_SLOW, UNREADABLE, failed_row
 from tests.scoring.command import MODEL, rows_of, score
+from tests.sounds import encode, music
 
 
-def test_a_song_that_was_too_slow_is_scored_once_the_timeout_is_raised(songs: Path, tmp_path: Path) -> None:
-    table = tmp_path / "table.parquet"
-    # Less than a process takes to start.
-    assert score(songs / "a.mp3", "--out", table, "--timeout", "0.01")[0] == 1
+def test_a_song_that_was_too_slow_is_scored_once_the_timeout_is_raised(tmp_path: Path) -> None:
+    table, long = tmp_path / "table.parquet", tmp_path / "long.wav"
+    long.write_bytes(encode(np.tile(music(10, 22_050, channels=1), (90, 1)), 22_050, "wav"))
+    assert score(long, "--out", table, "--timeout", "0.01")[0] == 1
     (row,) = rows_of(table)
     assert row["error_kind"] == "too slow"
-    assert score(songs / "a.mp3", "--out", table, "--timeout", "0.01")[0] == 1
+    assert score(long, "--out", table, "--timeout", "0.01")[0] == 1
     assert rows_of(table) == [row]
-    assert score(songs / "a.mp3", "--out", table, "--timeout", "60")[0] == 0
+    assert score(long, "--out", table, "--timeout", "60")[0] == 0
     assert rows_of(table)[0]["error"] is None
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from scoring.genre import Untaggable
+from scoring.tag_io import Untaggable
 from scoring.tags import (
     CHANGED_SINCE,
     HAS_GENRE,

@@ -3,11 +3,10 @@
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 
-from benchmarks import server
+from benchmarks.reliability.site import serve_site
 from benchmarks.server import Server
 from tests.serving.server import ROOT
 
@@ -38,15 +37,6 @@ def manage(*arguments: str, **environment: str) -> subprocess.CompletedProcess[s
     )
 
 
-@contextmanager
-def run_site(folder: Path, **environment: str) -> Iterator[Server]:
+def run_site(folder: Path, *options: str, **environment: str) -> AbstractContextManager[Server]:
     """Run the site with its data in a folder until the block ends."""
-    settings = {"SITE_DATA": str(folder)} | environment
-    for command in (["migrate", "--verbosity", "0"], ["collectstatic", "--noinput", "--verbosity", "0"]):
-        done = manage(*command, **settings)
-        assert not done.returncode, done.stderr
-    gunicorn = Path(sys.executable).with_name("gunicorn")
-    config = ROOT / "django_site" / "gunicorn.conf.py"
-    serve: list[str | Path] = [gunicorn, "--config", config, "--bind", "127.0.0.1:{port}"]
-    with server.serve(serve, ROOT, folder / "log", **settings) as running:
-        yield running
+    return serve_site(folder, *options, **environment)

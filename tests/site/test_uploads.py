@@ -55,7 +55,6 @@ def test_an_upload_has_no_name_and_a_killed_site_leaves_nothing(tmp_path: Path) 
     folder.mkdir()
     with run_site(tmp_path, TMPDIR=str(folder)) as site:
         process = psutil.Process(site.process.pid)
-        # gunicorn's own
         before = set(folder.iterdir())
         with _send_a_part(site):
             until = time.monotonic() + 60

@@ -1,6 +1,7 @@
 """Probabilities that mean something, and sounds that get no genre."""
 
 import json
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,7 @@ from tests.training.conftest import run
 from training.calibration import choose_threshold, coverage, fit_temperature, reliability
 from training.gate import before_gate
 from training.non_music import non_music_clips
-from training.non_music_corpus import FILES, corpus, share_not_sure
+from training.non_music_corpus import KINDS, corpus, share_not_sure
 
 # A training or several in a process each, on a machine that may be busy.
 pytestmark = pytest.mark.timeout(300)
@@ -77,11 +78,10 @@ def test_what_is_no_music_gets_no_genre(card: ModelCard) -> None:
     assert share_not_sure(GenreClassifier(load_bundle(MODELS / card.name))) >= least
 
 
-@pytest.mark.slow
-def test_the_corpus_is_always_the_same_and_no_sound_is_learned_from() -> None:
-    files = [content for _, content in corpus()]
-    assert len(files) == len(set(files)) == FILES
-    assert files == [content for _, content in corpus()]
+def test_the_corpus_is_always_the_same() -> None:
+    one, other = ([content for _, content in islice(corpus(), len(KINDS))] for _ in range(2))
+    assert len(set(one)) == len(KINDS)
+    assert one == other
 
 
 def test_generated_clips_are_as_long_as_windows() -> None:

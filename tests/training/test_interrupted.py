@@ -85,14 +85,15 @@ def last_line(said: str) -> str:
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-def test_a_training_killed_twice_and_interrupted_ends_in_the_same_model(pictures: Path, tmp_path: Path) -> None:
+def test_a_training_killed_and_interrupted_ends_in_the_same_model(pictures: Path, tmp_path: Path) -> None:
     through = Running(fit(pictures, tmp_path / "through"), tmp_path / "through.log")
     assert through.process.wait(SECONDS * 2) == 0, through.said()
 
     command = fit(pictures, tmp_path / "again")
-    for epochs, how in ((2, signal.SIGKILL), (5, signal.SIGKILL), (7, signal.SIGINT)):
+    for epochs, how in ((2, signal.SIGKILL), (5, signal.SIGINT)):
         training = Running(command, tmp_path / f"{epochs}.log")
-        training.wait_for(rf"\b{epochs}/50 ")
+        # Not every epoch is shown.
+        training.wait_for(rf"\b([{epochs}-9]|[1-4]\d)/50 ")
         assert training.end(how) == (130 if how == signal.SIGINT else -how)
     assert not (tmp_path / "again").exists()
     said = last_line(training.said())
@@ -100,7 +101,7 @@ def test_a_training_killed_twice_and_interrupted_ends_in_the_same_model(pictures
     resumed = Running(shlex.split(said[said.index(sys.executable) :]), tmp_path / "resumed.log")
     assert resumed.process.wait(SECONDS * 2) == 0, resumed.said()
     # It did not begin anew.
-    assert not re.search(r"\b[1-6]/50 ", resumed.said())
+    assert not re.search(r"\b[1-4]/50 ", resumed.said())
 
     assert learned(tmp_path / "through" / "mine") == learned(tmp_path / "again" / "mine")
     cards = [list_cards(tmp_path / name)["mine"] for name in ("through", "again")]

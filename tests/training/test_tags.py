@@ -22,7 +22,7 @@ from inference.encoder import TagEncoder
 from tests.sounds import encode, music
 from training import __main__ as command
 from training import fit as fitting
-from training import gate, kept, tags
+from training import gate, kept, perceptron, tags
 from training import tracks as tracks_module
 from training.blend import train_blend
 from training.calibration import track_logits
@@ -45,6 +45,14 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "cache"
 
 
+@pytest.fixture(autouse=True, scope="module")
+def few_steps() -> Iterator[None]:
+    """Let a perceptron learn for a moment."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(perceptron, "_STEPS", (200, 200))
+        yield
+
+
 @pytest.fixture(scope="module")
 def encoder() -> TagEncoder:
     return TagEncoder(*load_encoder(MODELS / "msd-musicnn"))
@@ -65,7 +73,7 @@ def tagged(genres: tuple[str, ...], each: int, seed: int) -> list[Track]:
     return made
 
 
-@pytest.fixture(scope="module", params=[2, pytest.param(3, marks=pytest.mark.slow)])
+@pytest.fixture(scope="module", params=[2, 3])
 def blend(request: pytest.FixtureRequest) -> tuple[bytes, int]:
     """Return a blend, and the number of genres it knows."""
     genres = ("blues", "rock", "jazz")[: request.param]

@@ -31,9 +31,7 @@ pytestmark = pytest.mark.timeout(300)
 GTZAN_GENRES = list_cards()["gtzan-cnn"].genres
 
 
-@pytest.mark.parametrize(
-    "model", ["logistic", *(pytest.param(model, marks=pytest.mark.slow) for model in ("svm", "best"))]
-)
+@pytest.mark.parametrize("model", ["logistic", pytest.param("svm", marks=pytest.mark.slow)])
 def test_one_command_leads_from_audio_to_a_bundle(model: str, gtzan_audio: Path, tmp_path: Path) -> None:
     arguments: list[str | Path] = ["fit", "--model", model, "--data", gtzan_audio, "--models"]
     result = run(*arguments, tmp_path)

@@ -67,7 +67,7 @@ _FRAMES = dict.fromkeys(Frames, _Kept) | {"TCON": TCON}
 
 
 class Untaggable(ValueError):
-    """A file that cannot be given a genre; the message says why and what to do."""
+    """A file that cannot be given a genre; the message has the reason and the remedy."""
 
 
 def genre_in(file: BinaryIO) -> str:

@@ -1,4 +1,4 @@
-"""What passes between GenreService and MelFeatures where they are apart: a head in JSON, and bytes after it.
+"""The messages between GenreService and a separate MelFeatures: a head in JSON, followed by bytes.
 
 BentoML's own ways are JSON, in which a song grows sixfold, and pickle, which it rightly refuses from another machine.
 """

@@ -13,7 +13,7 @@ from mutagen.apev2 import APEv2
 from mutagen.id3 import IPLS, PRIV, TCON, TYER, Encoding
 
 from features.audio import load_audio
-from scoring.genre import Untaggable, genre_in, lasts, with_genre
+from scoring.tag_io import Untaggable, genre_in, lasts, with_genre
 from tests.scoring.tagged import (
     OTHER_TAGS,
     PICTURE,

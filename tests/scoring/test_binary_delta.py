@@ -8,8 +8,8 @@ from pathlib import Path
 import av
 import pytest
 
-from scoring.difference import apply, difference, pack, unpack
-from scoring.genre import with_genre
+from scoring.binary_delta import apply, difference, pack, unpack
+from scoring.tag_io import with_genre
 from tests.scoring.tagged import PICTURE, SUFFIXES, bare, dressed
 
 NOISE = random.Random(0)  # noqa: S311 - for the same bytes each time

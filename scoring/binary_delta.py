@@ -1,6 +1,6 @@
-"""What makes the old bytes of a file out of its new ones, in few bytes where the two differ in few places.
+"""A reverse binary delta: the old bytes of a file from its new ones, small if they differ in few places.
 
-Both are in memory whole. Comparing them slice by slice leaves the work to the C library: some 100 MB a second.
+Both are in memory whole. Comparing them slice by slice leaves the work to the C library: some 100 MB per second.
 """
 
 import struct
@@ -50,7 +50,7 @@ def pack(pieces: Iterable[Piece]) -> bytes:
 
 
 def unpack(packed: bytes) -> Iterator[Piece]:
-    """Yield what `pack` packed; raise ValueError if it is damaged."""
+    """Yield the bytes that `pack` packed; raise ValueError if they are damaged."""
     try:
         content = zlib.decompress(packed)
         position = 0

@@ -33,7 +33,7 @@ class Url:
         self.name = "function URL"
 
     def wanted(self) -> State | None:
-        """Return what it is to be, None if an HTTP API has the address."""
+        """Return the desired state, None if an HTTP API has the address."""
         settings = self._target.settings
         if settings.http != "url":
             return None
@@ -46,7 +46,7 @@ class Url:
         return found["FunctionUrl"] if found else None
 
     def read(self) -> State | None:
-        """Return what it is."""
+        """Return the current state."""
         found = self._found()
         if not found:
             return None
@@ -54,7 +54,7 @@ class Url:
         return {"auth": found["AuthType"], "origins": origins, "permission of everybody": self._everybody.read()}
 
     def change(self, found: State | None) -> None:
-        """Make it what it is to be."""
+        """Create or update it."""
         functions, settings = self._target.functions, self._target.settings
         if settings.auth != "public":
             self._everybody.take()
@@ -84,7 +84,7 @@ class Api:
         self.name = f"HTTP API {target.settings.name}"
 
     def wanted(self) -> State | None:
-        """Return what it is to be, None if a function URL has the address."""
+        """Return the desired state, None if a function URL has the address."""
         settings = self._target.settings
         if settings.http != "api":
             return None
@@ -104,7 +104,7 @@ class Api:
         return f"{found[0]['ApiEndpoint']}/" if found else None
 
     def read(self) -> State | None:
-        """Return what it is."""
+        """Return the current state."""
         found = self._found()
         if not found:
             return None
@@ -123,7 +123,7 @@ class Api:
         }
 
     def change(self, found: State | None) -> None:  # noqa: ARG002 - it takes more than that
-        """Make it what it is to be."""
+        """Create or update it."""
         apis, settings, there = self._apis, self._target.settings, self._found()
         for surplus in there[1:]:
             apis.delete_api(ApiId=surplus["ApiId"])
@@ -154,7 +154,7 @@ class Api:
         self._permissions(id_).give()
 
     def remove(self) -> None:
-        """Remove it, and what else of it two commands at the same time may have made."""
+        """Remove it, and the duplicates that two commands at the same time may have created."""
         for api in self._found():
             self._permissions(api["ApiId"]).take()
             self._apis.delete_api(ApiId=api["ApiId"])
