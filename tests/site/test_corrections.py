@@ -82,7 +82,7 @@ def test_a_link_shows_one_result_to_anybody_until_it_is_withdrawn(member: Client
     page = stranger.get(address)
     assert b"Blues" in page.content
     assert page["X-Robots-Tag"] == "noindex"
-    for private in (b"ada", b"/history/", other.file_name.encode()):
+    for private in (b"ada", b"/history/", other.file_name.encode(), f'data-analysis="{row.pk}"'.encode()):
         assert private not in page.content
     assert stranger.get(f"{address}picture/").content == PNG
     member.post(f"/history/{row.pk}/share/", {"withdraw": "1"})
