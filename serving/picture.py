@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageColor, ImageDraw, ImageFont
 
 from features.mel import mel_frequencies
 from features.settings import MelSettings
@@ -28,19 +28,14 @@ _FOR, _AGAINST = np.array([255, 138, 0]), np.array([0, 132, 255])
 # The tint is strongest where a part moves the probability by so much, or by more.
 _FULL_TINT = 0.15
 _STRONGEST = 0.75
-# Pale enough to be written on.
-_GENRE_COLOURS = (
-    (158, 202, 225),
-    (253, 208, 162),
-    (161, 217, 155),
-    (252, 187, 161),
-    (188, 189, 220),
-    (255, 237, 160),
-    (204, 235, 197),
-    (251, 180, 204),
-    (217, 217, 217),
-    (178, 226, 226),
+# Those of the web site, which gives them to the genres in alphabetical order, too.
+GENRE_COLOURS = (
+    *("#4477aa", "#ee8866", "#228833", "#ddaa33", "#aa3377", "#44aabb"),
+    *("#993344", "#8877cc", "#777722", "#55738f", "#cc6699", "#559977"),
 )
+_NOT_SURE_COLOUR = "#e2e0ea"
+# Brighter colours are written on in dark letters.
+_BRIGHT = 120
 _LABELLED_HZ = (100, 500, 1000, 2000, 5000, 10_000)
 # Longer gaps are shown: the parts between excerpts, and long silence.
 _GAP_SECONDS = 10.0
@@ -148,14 +143,17 @@ def _timeline(
             spans[-1] = (spans[-1][0], segment.end_seconds, segment.genre)
         else:
             spans.append((segment.start_seconds, segment.end_seconds, segment.genre))
+    order = {genre: place for place, genre in enumerate(sorted(genres))}
     for start, end, genre in spans:
         left, right = (_LEFT + _WIDTH * moment / seconds for moment in (start, end))
-        colour = _GENRE_COLOURS[genres.index(genre) % len(_GENRE_COLOURS)] if genre else (240, 240, 240)
+        colour = GENRE_COLOURS[order[genre] % len(GENRE_COLOURS)] if genre else _NOT_SURE_COLOUR
         pen.rectangle((left, top, right, top + _STRIP), colour, _PAPER)
         label = names[genre] if genre else "not sure"
         if _width(label, _LABEL) < right - left - 6:
             middle = (left + right) / 2, top + _STRIP / 2
-            pen.text(middle, label, _INK, _font(label, _LABEL), anchor="mm")
+            red, green, blue = ImageColor.getrgb(colour)[:3]
+            ink = _INK if 0.3 * red + 0.59 * green + 0.11 * blue > _BRIGHT else _PAPER
+            pen.text(middle, label, ink, _font(label, _LABEL), anchor="mm")
 
 
 def _one_line(text: str) -> str:

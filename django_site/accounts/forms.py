@@ -24,13 +24,14 @@ _TOO_MANY = "Too many tries. Wait a quarter of an hour"
 class RegisterForm(UserForm):
     """A new account: name, password, and an e-mail address for who wants to be able to reset it."""
 
-    email = forms.EmailField(required=False, help_text="Only to send you a new password if you forget yours.")
+    email = forms.EmailField(required=False, help_text="To log in with, and to reset your password if you forget it.")
 
     class Meta(UserCreationForm.Meta):
         """The fields, in order."""
 
         model = User
         fields = ("username", "email")
+        help_texts = {"username": "Letters, digits and @ . + - _ only."}  # noqa: RUF012 - Django's own shape
 
 
 class LimitedTries(LimitedForm):
@@ -52,7 +53,11 @@ class LimitedTries(LimitedForm):
 
 
 class LoginForm(LimitedTries, AuthenticationForm):
-    """The site's log-in."""
+    """The site's log-in, by name or e-mail address."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["username"].label = "Username or e-mail"
 
 
 class AdminLoginForm(LimitedTries, AdminAuthenticationForm):
@@ -67,10 +72,10 @@ class ChangePasswordForm(PasswordChangeForm):
         return _own_password(self.user, self.cleaned_data["old_password"])
 
 
-class DeleteForm(forms.Form):
-    """The password, to delete an account."""
+class PasswordForm(forms.Form):
+    """The password, for what a forgotten open browser must not allow."""
 
-    password = forms.CharField(widget=forms.PasswordInput({"autocomplete": "current-password"}))
+    password = forms.CharField(label="Your password", widget=forms.PasswordInput({"autocomplete": "current-password"}))
 
     def __init__(self, user: User, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -81,9 +86,17 @@ class DeleteForm(forms.Form):
         return _own_password(self.user, self.cleaned_data["password"])
 
 
+class EmailForm(PasswordForm):
+    """Another e-mail address."""
+
+    email = forms.EmailField(label="New e-mail address", max_length=254)
+    field_order = ("email", "password")
+
+
 def unlock(request: HttpRequest, user: User) -> None:
     """Forget the failed log-ins of a user at this address."""
-    forget("login", _name_at(address(request), user.username), _WINDOW_SECONDS)
+    for name in (user.username, user.email):
+        forget("login", _name_at(address(request), name), _WINDOW_SECONDS)
 
 
 def _name_at(where: str, name: str) -> str:

@@ -7,6 +7,8 @@ from accounts import views
 from accounts.forms import ChangePasswordForm, LoginForm
 
 urlpatterns = [
+    path("", views.account, name="account"),
+    path("email/<str:token>/", views.confirm_email, name="confirm_email"),
     path("register/", views.register, name="register"),
     path(
         "login/",

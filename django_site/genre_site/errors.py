@@ -25,7 +25,7 @@ def problem(request: HttpRequest, status: int, title: str, advice: str) -> HttpR
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:  # noqa: ARG001 - Django passes it
     """Answer what cannot be understood."""
-    return problem(request, 400, "That did not arrive well", "Go back, reload the page and send it again.")
+    return problem(request, 400, "The request could not be read", "Go back, reload the page and send it again.")
 
 
 def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:  # noqa: ARG001 - Django passes it
@@ -56,6 +56,6 @@ def server_error(request: HttpRequest) -> HttpResponse:
         )
     if isinstance(error, OperationalError | InterfaceError):
         return problem(
-            request, 503, "The database is away", "The site cannot reach its database. Try again in a minute."
+            request, 503, "The database is unavailable", "The site cannot reach its database. Try again in a minute."
         )
-    return problem(request, 500, "Something broke", "This is a fault of the site, and has been logged. Try again.")
+    return problem(request, 500, "Something went wrong", "This is a fault of the site. It has been logged. Try again.")

@@ -47,8 +47,8 @@ class MethodPage:
         page = problem(
             request,
             HTTPStatus.METHOD_NOT_ALLOWED,
-            "This page cannot be opened so",
-            "Go to the first page, and begin there.",
+            "This page cannot be opened directly",
+            "Go to the first page and start there.",
         )
         page["Allow"] = response["Allow"]
         return page

@@ -39,7 +39,7 @@ class ContentSecurityPolicy:
         """Answer with the policy."""
         response = self.get_response(request)
         response["Content-Security-Policy"] = POLICY
-        response["Permissions-Policy"] = "camera=(), geolocation=(), microphone=()"
+        response["Permissions-Policy"] = "camera=(), geolocation=(), microphone=(self)"
         return response
 
 

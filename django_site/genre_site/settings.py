@@ -79,12 +79,13 @@ DEBUG = False
 INSTALLED_APPS = [
     "songs",
     "accounts",
+    "bootstrap",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
     "django.contrib.messages",
-    "django.contrib.staticfiles",
+    "genre_site.static.StaticFilesConfig",
 ]
 
 MIDDLEWARE = [
@@ -99,6 +100,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "genre_site.local_time.LocalTime",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 
@@ -118,6 +120,8 @@ TEMPLATES = [
         },
     },
 ]
+
+FORM_RENDERER = "genre_site.bootstrap.BootstrapRenderer"
 
 # The service.
 GENRE_SERVICE_URL = os.environ.get("GENRE_SERVICE_URL", "http://127.0.0.1:3000").rstrip("/")
@@ -168,6 +172,7 @@ else:
 
 # Accounts.
 SESSION_ENGINE = "accounts.sessions"
+AUTHENTICATION_BACKENDS = ["django.contrib.auth.backends.ModelBackend", "accounts.backends.EmailBackend"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in (
@@ -218,10 +223,12 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 100_000
 
 # Static files.
 STATIC_URL = "static/"
+# Files whose address is not ours to choose: favicon.ico, robots.txt.
+WHITENOISE_ROOT = BASE_DIR / "root"
 STATIC_ROOT = Path(os.environ.get("SITE_STATIC") or DATA_DIR / "static")
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
-    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+    "staticfiles": {"BACKEND": "genre_site.static.StaticFilesStorage"},
 }
 
 LANGUAGE_CODE = "en"

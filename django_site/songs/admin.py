@@ -39,8 +39,8 @@ class AnalysisAdmin(AnalysisBase):
 class FeedbackAdmin(FeedbackBase):
     """Corrections."""
 
-    list_display = ("analysis", "genre", "given_at")
-    list_filter = ("genre",)
+    list_display = ("analysis", "said", "given_at")
+    list_filter = ("kind", "genre")
     search_fields = ("analysis__file_name",)
     list_select_related = ("analysis",)
     raw_id_fields = ("analysis",)

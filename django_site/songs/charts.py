@@ -97,6 +97,13 @@ def timeline(answer: dict[str, Any]) -> list[Span]:
     return spans
 
 
+def unheard(answer: dict[str, Any]) -> list[tuple[float, float]]:
+    """Return the parts of a song that no window is from, in seconds: those between excerpts, and long silence."""
+    ends = [0.0, *(segment["end_seconds"] for segment in answer["segments"])]
+    starts = [*(segment["start_seconds"] for segment in answer["segments"]), answer["audio"]["duration_seconds"]]
+    return [(end, start) for end, start in zip(ends, starts, strict=True) if start - end > _GAP_SECONDS]
+
+
 def _is_gap(segment: dict[str, Any], following: dict[str, Any]) -> bool:
     return bool(following["start_seconds"] - segment["end_seconds"] > _GAP_SECONDS)
 
@@ -105,6 +112,12 @@ def colours(genres: Iterable[str], known: Sequence[str]) -> dict[str, int]:
     """Return the colour of each genre, as `bars` has them for a model that knows `known`; -1 where it was not sure."""
     order = [*known, *sorted({genre for genre in genres if genre} - set(known))]
     return {"": -1} | {genre: number % COLOURS for number, genre in enumerate(order)}
+
+
+def ticks(highest: int, height: float = 200) -> list[tuple[int, float]]:
+    """Return a few round counts up to the highest, and how high each stands."""
+    step = next(size for power in range(10) for one in (1, 2, 5) if highest / (size := one * 10**power) <= 5)
+    return [(count, round(height * (1 - count / highest), 2)) for count in range(step, highest + 1, step)]
 
 
 def columns(

@@ -1,20 +1,22 @@
 """The forms around songs."""
 
 from collections.abc import Sequence
+from datetime import date, datetime, time, timedelta
 from typing import Any
 
 from django import forms
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
+from django.utils import timezone
 
-from songs.models import Analysis
+from songs.models import Analysis, folded
 
 SORTS = {
     "-analysed_at": "Newest first",
     "analysed_at": "Oldest first",
     "file_name": "File name",
     "genre": "Genre",
-    "-confidence": "Most certain first",
-    "confidence": "Least certain first",
+    "-confidence": "Most confident first",
+    "confidence": "Least confident first",
 }
 NOT_SURE = "?"
 
@@ -38,15 +40,22 @@ class HistoryForm(forms.Form):
         self.is_valid()
         asked = self.cleaned_data
         if name := asked.get("q"):
-            rows = rows.filter(file_name__icontains=name)
+            # Rows of a former version have no folded name.
+            former = Q(folded_name="", file_name__icontains=name)
+            rows = rows.filter(Q(folded_name__contains=folded(name)) | former)
         if genre := asked.get("genre"):
             rows = rows.filter(genre="" if genre == NOT_SURE else genre)
         if since := asked.get("since"):
-            rows = rows.filter(analysed_at__date__gte=since)
+            rows = rows.filter(analysed_at__gte=_midnight(since))
         if until := asked.get("until"):
-            rows = rows.filter(analysed_at__date__lte=until)
+            rows = rows.filter(analysed_at__lt=_midnight(until + timedelta(days=1)))
         sort = asked.get("sort") or "-analysed_at"
         return rows.order_by(sort, "-id" if sort.startswith("-") else "id")
+
+
+def _midnight(day: date) -> datetime:
+    """Return the beginning of a day in the visitor's time zone."""
+    return timezone.make_aware(datetime.combine(day, time.min))
 
 
 class FeedbackForm(forms.Form):
@@ -57,5 +66,6 @@ class FeedbackForm(forms.Form):
     def __init__(self, *args: Any, genres: Sequence[str], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["genre"] = forms.ChoiceField(
-            label="The right genre", choices=[(genre, genre.capitalize()) for genre in genres]
+            label="The right genre",
+            choices=[("", "Choose a genre"), *((genre, genre.capitalize()) for genre in genres)],
         )

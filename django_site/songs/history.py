@@ -1,54 +1,52 @@
 """A user's history: every view takes its rows from the user's own."""
 
-import csv
-import json
-from collections import Counter, defaultdict
-from collections.abc import Iterator
-from datetime import datetime, timedelta
-from typing import Any, cast
+from datetime import timedelta
+from typing import cast
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.models import User
 from django.core.paginator import Paginator
 from django.db import connection
-from django.db.models import Count, Min, QuerySet
-from django.db.models.functions import TruncDay, TruncMonth, TruncWeek
-from django.db.models.functions.datetime import TruncBase
-from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
 from genre_site.methods import post_only
 
-from songs import charts
 from songs.forms import FeedbackForm, HistoryForm
 from songs.models import Analysis, Feedback, Picture
-from songs.spreadsheet import safe_cell
 from songs.uploading import result_context
 
 _ROWS_A_PAGE = 25
-_EXPORTED = ("file_name", "file_bytes", "analysed_at", "genre", "confidence", "duration_seconds", "model_name")
+UNDO_TIME = timedelta(hours=1)
 
 # Each genre is one step in the index, where DISTINCT would read all of the user's rows.
 _GENRES = """
     WITH RECURSIVE found(genre) AS (
-        SELECT min(genre) FROM songs_analysis WHERE user_id = %(user)s
+        SELECT min(genre) FROM songs_analysis WHERE user_id = %(user)s AND deleted_at IS NULL
         UNION ALL
-        SELECT (SELECT min(genre) FROM songs_analysis WHERE user_id = %(user)s AND genre > found.genre)
+        SELECT (
+            SELECT min(genre) FROM songs_analysis
+            WHERE user_id = %(user)s AND deleted_at IS NULL AND genre > found.genre
+        )
         FROM found WHERE genre IS NOT NULL
     )
     SELECT genre FROM found WHERE genre IS NOT NULL
 """
 
 
-def _own(request: HttpRequest) -> QuerySet[Analysis]:
-    return Analysis.objects.filter(user=cast(User, request.user))
+def own_analyses(request: HttpRequest) -> QuerySet[Analysis]:
+    """Return the user's analyses, without deleted ones."""
+    return Analysis.objects.filter(user=cast(User, request.user), deleted_at=None)
 
 
-def _asked(request: HttpRequest) -> tuple[HistoryForm, QuerySet[Analysis]]:
+def chosen_analyses(request: HttpRequest) -> tuple[HistoryForm, QuerySet[Analysis]]:
+    """Return the form of the history, and the analyses that its fields ask for."""
     form = HistoryForm(request.GET, genres=_genres(cast(User, request.user)))
-    return form, form.choose(_own(request))
+    return form, form.choose(own_analyses(request))
 
 
 def _genres(user: User) -> list[str]:
@@ -62,23 +60,37 @@ def _genres(user: User) -> list[str]:
 @require_safe
 def history(request: HttpRequest) -> HttpResponse:
     """Show the user's analyses, a page at a time."""
-    form, rows = _asked(request)
+    form, rows = chosen_analyses(request)
     listed = rows.select_related("feedback").defer("answer")
     page = Paginator(listed, _ROWS_A_PAGE).get_page(request.GET.get("page"))
     query = request.GET.copy()
     query.pop("page", None)
-    return render(request, "songs/history.html", {"form": form, "page": page, "query": query.urlencode()})
+    deleted = request.session.pop("deleted", None)
+    context = {
+        "form": form,
+        "page": page,
+        "query": query.urlencode(),
+        "here": request.GET.urlencode(),
+        "deleted": deleted,
+    }
+    return render(request, "songs/history.html", context)
 
 
 @login_required
 @require_safe
 def result(request: HttpRequest, pk: int) -> HttpResponse:
     """Show one analysis."""
-    analysis = get_object_or_404(_own(request).select_related("feedback"), pk=pk)
+    analysis = get_object_or_404(own_analyses(request).select_related("feedback"), pk=pk)
     given = getattr(analysis, "feedback", None)
-    form = FeedbackForm(genres=analysis.genres, initial={"genre": given.genre if given else analysis.genre})
-    has_picture = Picture.objects.filter(analysis=analysis).exists()
-    context = {"form": form, "given": given, "has_picture": has_picture}
+    form = FeedbackForm(genres=analysis.genres, initial={"genre": given.genre if given else ""})
+    context = {
+        "form": form,
+        "given": given,
+        "has_picture": Picture.objects.filter(analysis=analysis).exists(),
+        "share_address": request.build_absolute_uri(reverse("shared", args=[analysis.share_key]))
+        if analysis.share_key
+        else "",
+    }
     return render(request, "songs/result.html", result_context(analysis) | context)
 
 
@@ -86,36 +98,74 @@ def result(request: HttpRequest, pk: int) -> HttpResponse:
 @require_safe
 def picture(request: HttpRequest, pk: int) -> HttpResponse:
     """Return the picture that was drawn of an analysis."""
-    drawn = Picture.objects.filter(analysis__user=cast(User, request.user), pk=pk).first()
+    drawn = Picture.objects.filter(analysis__in=own_analyses(request), pk=pk).first()
     if drawn is None:
         raise Http404
+    return picture_response(drawn, seconds=86400)
+
+
+def picture_response(drawn: Picture, seconds: int) -> HttpResponse:
+    """Return a picture, which a browser may keep for so long."""
     response = HttpResponse(bytes(drawn.png), content_type="image/png")
-    response["Cache-Control"] = "private, max-age=86400"
+    response["Cache-Control"] = f"private, max-age={seconds}"
     return response
 
 
 @login_required
 @post_only("result")
 def feedback(request: HttpRequest, pk: int) -> HttpResponse:
-    """Keep which genre the user says is right."""
-    analysis = get_object_or_404(_own(request), pk=pk)
+    """Keep what the user says is right, or take it back."""
+    analysis = get_object_or_404(own_analyses(request), pk=pk)
+    kind = request.POST.get("kind", Feedback.Kind.GENRE)
     form = FeedbackForm(request.POST, genres=analysis.genres)
-    if form.is_valid():
-        Feedback.objects.update_or_create(analysis=analysis, defaults={"genre": form.cleaned_data["genre"]})
-        messages.success(request, "Thank you. Your answer is kept with this song.")
+    if kind == "withdraw":
+        Feedback.objects.filter(analysis=analysis).delete()
+        messages.success(request, "Your correction is removed.")
+    elif kind in (Feedback.Kind.NONE, Feedback.Kind.NO_MUSIC):
+        _say(analysis, kind, "")
+        messages.success(request, "Thank you. Your answer is saved with this song.")
+    elif form.is_valid():
+        _say(analysis, Feedback.Kind.GENRE, form.cleaned_data["genre"])
+        messages.success(request, "Thank you. Your answer is saved with this song.")
     else:
         messages.error(request, "Choose one of the genres.")
     return redirect(analysis)
 
 
+def _say(analysis: Analysis, kind: str, genre: str) -> None:
+    Feedback.objects.update_or_create(analysis=analysis, defaults={"kind": kind, "genre": genre})
+
+
 @login_required
 @post_only("result")
 def delete(request: HttpRequest, pk: int) -> HttpResponse:
-    """Delete one analysis."""
-    analysis = get_object_or_404(_own(request).defer("answer"), pk=pk)
-    analysis.delete()
-    messages.success(request, f"Deleted {analysis.file_name}.")
-    return redirect("history")
+    """Delete one analysis; it can be restored for an hour, or until the next one is deleted."""
+    analysis = get_object_or_404(own_analyses(request).defer("answer"), pk=pk)
+    Analysis.objects.filter(user=cast(User, request.user), deleted_at__isnull=False).delete()
+    analysis.deleted_at = timezone.now()
+    analysis.save(update_fields=["deleted_at"])
+    request.session["deleted"] = {"pk": analysis.pk, "file_name": analysis.file_name}
+    return _back_to_list(request)
+
+
+@login_required
+@post_only("result")
+def restore(request: HttpRequest, pk: int) -> HttpResponse:
+    """Undo a deletion."""
+    since = timezone.now() - UNDO_TIME
+    analysis = get_object_or_404(
+        Analysis.objects.filter(user=cast(User, request.user), deleted_at__gte=since).defer("answer"), pk=pk
+    )
+    analysis.deleted_at = None
+    analysis.save(update_fields=["deleted_at"])
+    messages.success(request, f"{analysis.file_name} is in your history again.")
+    return _back_to_list(request)
+
+
+def _back_to_list(request: HttpRequest) -> HttpResponse:
+    """Return to the part of the history that the form was on."""
+    query = QueryDict(request.POST.get("query", "")).urlencode()
+    return redirect(f"{reverse('history')}?{query}" if query else "history")
 
 
 @login_required
@@ -123,105 +173,14 @@ def delete(request: HttpRequest, pk: int) -> HttpResponse:
 def delete_all(request: HttpRequest) -> HttpResponse:
     """Ask, then delete all analyses of the user."""
     if request.method == "POST":
-        _own(request).delete()
-        messages.success(request, "Your history is deleted.")
+        _, deleted = Analysis.objects.filter(user=cast(User, request.user)).delete()
+        count = deleted.get("songs.Analysis", 0)
+        messages.success(request, f"Deleted {count} result{'' if count == 1 else 's'}. Your history is empty.")
         return redirect("history")
-    return render(request, "songs/delete_all.html", {"count": _own(request).count()})
-
-
-@login_required
-@require_safe
-def statistics(request: HttpRequest) -> HttpResponse:
-    """Show how many songs of which genre there were over time."""
-    latest = _own(request).first()
-    if latest is None:
-        return render(request, "songs/statistics.html")
-    span = latest.analysed_at - _own(request).aggregate(first=Min("analysed_at"))["first"]
-    period: type[TruncBase]
-    if span < timedelta(days=31):
-        unit, shape, period = "day", "%-d %b", TruncDay
-    elif span < timedelta(days=200):
-        unit, shape, period = "week", "%-d %b %Y", TruncWeek
-    else:
-        unit, shape, period = "month", "%b %Y", TruncMonth
-    rows = (
-        _own(request)
-        .annotate(period=period("analysed_at"))
-        .values_list("period", "genre")
-        .annotate(count=Count("pk"))
-        .order_by("period", "genre")
-    )
-    periods: dict[datetime, Counter[str]] = defaultdict(Counter)
-    for moment, genre, count in rows:
-        periods[moment][genre] = count
-    totals = sum(periods.values(), Counter[str]())
-    colour = charts.colours(totals, latest.genres)
-    columns = charts.columns(
-        {moment.strftime(shape): periods[moment] for moment in _every(unit, min(periods), max(periods))}, colour
-    )
-    context = {
-        "columns": columns,
-        "totals": [(genre, count, colour[genre]) for genre, count in totals.most_common()],
-        "unit": unit,
-        "width": max(240.0, columns[-1].x + 24),
+    own = own_analyses(request)
+    counts = {
+        "count": own.count(),
+        "corrections": Feedback.objects.filter(analysis__in=own).count(),
+        "pictures": Picture.objects.filter(analysis__in=own).count(),
     }
-    return render(request, "songs/statistics.html", context)
-
-
-def _every(unit: str, first: datetime, last: datetime) -> Iterator[datetime]:
-    """Yield the beginning of each day, week or month from the first to the last, those without a song too."""
-    moment = first
-    while moment <= last:
-        yield moment
-        if unit == "month":
-            moment = (moment + timedelta(days=31)).replace(day=1)
-        else:
-            moment += timedelta(days=7 if unit == "week" else 1)
-
-
-@login_required
-@require_safe
-def export(request: HttpRequest, suffix: str) -> StreamingHttpResponse:
-    """Return the chosen part of the history as CSV or JSON, row by row."""
-    _, rows = _asked(request)
-    write, content_type = {"csv": (_csv, "text/csv; charset=utf-8"), "json": (_json, "application/json")}[suffix]
-    response = StreamingHttpResponse(write(rows.select_related("feedback")), content_type=content_type)
-    response["Content-Disposition"] = f'attachment; filename="genres-{timezone.now():%Y-%m-%d}.{suffix}"'
-    return response
-
-
-class _Line:
-    """A file whose writes come back."""
-
-    def write(self, text: str) -> str:
-        return text
-
-
-def _row(analysis: Analysis) -> dict[str, Any]:
-    given = getattr(analysis, "feedback", None)
-    row = {name: getattr(analysis, name) for name in _EXPORTED}
-    return row | {
-        "analysed_at": analysis.analysed_at.isoformat(),
-        "model_version": analysis.model_version,
-        "correct_genre": given.genre if given else "",
-        "tags": analysis.ranked_tags,
-    }
-
-
-def _csv(rows: QuerySet[Analysis]) -> Iterator[str]:
-    writer = csv.writer(_Line())
-    yield writer.writerow([*_EXPORTED, "model_version", "correct_genre", "tags"])
-    for analysis in rows.defer("answer").iterator(2000):
-        row = _row(analysis)
-        cells = (row | {"tags": json.dumps(row["tags"], ensure_ascii=False)}).values()
-        yield writer.writerow([safe_cell(cell) for cell in cells])
-
-
-def _json(rows: QuerySet[Analysis]) -> Iterator[str]:
-    before = "[\n"
-    for analysis in rows.iterator(500):
-        row = _row(analysis)
-        row = row | {"genre": row["genre"] or None, "correct_genre": row["correct_genre"] or None}
-        yield before + json.dumps(row | {"answer": analysis.answer}, ensure_ascii=False)
-        before = ",\n"
-    yield "[]\n" if before == "[\n" else "\n]\n"
+    return render(request, "songs/delete_all.html", counts)

@@ -1,5 +1,6 @@
 """What is kept of a user's songs; the songs themselves are not."""
 
+import unicodedata
 from typing import Any
 
 from django.conf import settings
@@ -19,6 +20,8 @@ class Analysis(models.Model):
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="analyses")
     file_name = models.CharField(max_length=255)
+    # Databases ignore case in ASCII only, or by their locale.
+    folded_name = models.TextField(db_default="", blank=True, editable=False)
     file_bytes = models.PositiveBigIntegerField()
     analysed_at = models.DateTimeField(default=timezone.now)
     genre = models.CharField(max_length=_NAME_LENGTH, blank=True, help_text="Empty where the model was not sure.")
@@ -29,6 +32,9 @@ class Analysis(models.Model):
     model_name = models.CharField(max_length=_NAME_LENGTH)
     model_version = models.CharField(max_length=50)
     answer = models.JSONField(help_text="The whole answer of the service.")
+    upload = models.CharField(max_length=64, null=True, editable=False, help_text="See `songs.keeping.upload_id`.")
+    deleted_at = models.DateTimeField(null=True, editable=False, help_text="For an hour, a deletion can be undone.")
+    share_key = models.CharField(max_length=43, null=True, unique=True, editable=False)
 
     class Meta:
         """Each order of the history is an index."""
@@ -44,6 +50,7 @@ class Analysis(models.Model):
         constraints = (
             models.CheckConstraint(condition=models.Q(confidence__range=(0, 1)), name="confidence_is_a_probability"),
             models.CheckConstraint(condition=models.Q(duration_seconds__gte=0), name="duration_is_not_negative"),
+            models.UniqueConstraint(fields=["user", "upload"], name="one_row_per_upload"),
         )
 
     def __str__(self) -> str:
@@ -52,10 +59,12 @@ class Analysis(models.Model):
     @classmethod
     def of(cls, user: Any, name: str, size: int, answer: dict[str, Any]) -> "Analysis":
         """Return what the service answered as a row, not yet saved; a visitor's never is."""
+        # PostgreSQL takes no NUL; a name longer than the column keeps its end, where the type stands.
+        file_name = name.replace("\0", "")[-255:] or "song"
         return cls(
             user=user if user.is_authenticated else None,
-            # PostgreSQL takes no NUL; a name longer than the column keeps its end, where the type stands.
-            file_name=name.replace("\0", "")[-255:] or "song",
+            file_name=file_name,
+            folded_name=folded(file_name),
             file_bytes=size,
             genre=answer["genre"] or "",
             confidence=answer["confidence"],
@@ -96,21 +105,56 @@ class Picture(models.Model):
         return f"Picture of {self.analysis_id}"
 
 
+class CancelledUpload(models.Model):
+    """An upload that its user cancelled: its answer may still be on its way, and is not kept."""
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+")
+    page_id = models.CharField(max_length=32)
+    cancelled_at = models.DateTimeField(default=timezone.now, db_index=True)
+
+    class Meta:
+        """An upload is cancelled once."""
+
+        constraints = (models.UniqueConstraint(fields=["user", "page_id"], name="cancelled_once"),)
+
+    def __str__(self) -> str:
+        return self.page_id
+
+
 class Feedback(models.Model):
-    """The genre that a user says is the right one."""
+    """What a user says is right: a genre of the model, none of them, or that the file is no music."""
+
+    class Kind(models.TextChoices):
+        """What was said."""
+
+        GENRE = "genre", "a genre"
+        NONE = "none", "none of these genres"
+        NO_MUSIC = "no-music", "no music"
 
     analysis = models.OneToOneField(Analysis, models.CASCADE, primary_key=True, related_name="feedback")
-    genre = models.CharField(max_length=_NAME_LENGTH)
+    kind = models.CharField(max_length=8, choices=Kind, default=Kind.GENRE, db_default=Kind.GENRE)
+    genre = models.CharField(max_length=_NAME_LENGTH, blank=True)
     given_at = models.DateTimeField(auto_now=True)
 
     class Meta:
-        """A correction names a genre."""
+        """A genre is named where one is right."""
 
         verbose_name_plural = "feedback"
-        constraints = (models.CheckConstraint(condition=~models.Q(genre=""), name="feedback_names_a_genre"),)
+        constraints = (
+            models.CheckConstraint(
+                condition=(models.Q(kind="genre") & ~models.Q(genre=""))
+                | (~models.Q(kind="genre") & models.Q(genre="")),
+                name="feedback_names_a_genre",
+            ),
+        )
 
     def __str__(self) -> str:
-        return f"{self.genre} for {self.analysis_id}"
+        return f"{self.said} for {self.analysis_id}"
+
+    @property
+    def said(self) -> str:
+        """The genre, or "none of these genres", or "no music"."""
+        return self.genre or self.Kind(self.kind).label
 
 
 class Hits(models.Model):
@@ -127,6 +171,11 @@ class Hits(models.Model):
 
     def __str__(self) -> str:
         return f"{self.key}: {self.count}"
+
+
+def folded(text: str) -> str:
+    """Return the common form of a text in upper and lower case, in composed and decomposed letters."""
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
 
 
 def _tags(found: Any) -> dict[str, float]:

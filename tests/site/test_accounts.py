@@ -143,7 +143,7 @@ def test_the_e_mail_of_a_reset_is_sent_after_the_response(user: User, rf: Reques
 
 def test_an_unknown_address_is_answered_alike(site: Client) -> None:
     page = site.post("/accounts/reset/", {"email": "nobody@example.org"}, follow=True)
-    assert b"Look into your e-mail" in page.content
+    assert b"Check your e-mail" in page.content
     assert not mail.outbox
 
 

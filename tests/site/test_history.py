@@ -155,8 +155,7 @@ def test_one_or_all_are_deleted(member: Client, user: User) -> None:
     rows = keep(user, 3)
     Picture.objects.create(analysis=rows[0], png=b"png")
     member.post(f"/history/{rows[0].pk}/delete/")
-    assert Analysis.objects.count() == 2
-    assert not Picture.objects.exists()
+    assert names(member.get("/history/")) == ["song 0002.mp3", "song 0001.mp3"]
     assert b"2 results" in member.get("/history/delete/").content
     member.post("/history/delete/")
     assert not Analysis.objects.exists()
@@ -232,7 +231,7 @@ def test_lists_exports_and_drawings_hold_only_ones_own(member: Client, song: byt
 
 def test_every_page_of_the_history_asks_for_a_log_in(site: Client) -> None:
     private = [name for name in get_resolver("songs.urls").reverse_dict if isinstance(name, str)]
-    public = {"home", "analyse", "draw", "about"}
+    public = {"home", "analyse", "draw", "about", "cancel", "token", "shared", "shared_picture"}
     for name in set(private) - public:
         arguments = ["csv"] if name == "export" else []
         pattern = next(pattern for pattern in urlpatterns if pattern.name == name)

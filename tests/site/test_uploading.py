@@ -4,6 +4,7 @@ import threading
 from collections import Counter
 from typing import Any
 
+import numpy as np
 import pytest
 import requests
 from django.contrib.auth.models import User
@@ -109,6 +110,12 @@ def test_a_site_may_have_songs_heard_in_excerpts(member: Client, settings: Setti
     spans = charts.timeline(answer)
     assert any(span.x == pytest.approx(600, abs=5) for span in spans)
     assert all(span.x + span.width < 410 or span.x > 590 for span in spans)
+
+
+def test_silence_is_said_to_be_no_music(site: Client) -> None:
+    silence = sounds.encode(np.zeros((30 * 8000, 1), np.float32), 8000, "wav")
+    page = site.post("/analyse/", {"audio": upload(silence, "silence.wav")}).content
+    assert b"No music</strong>" in page
 
 
 def test_the_model_can_be_chosen(member: Client, song: bytes) -> None:

@@ -1,6 +1,7 @@
 """How figures are written."""
 
 from django import template
+from django.utils import timezone
 
 register = template.Library()
 
@@ -25,3 +26,25 @@ def percent(share: float) -> str:
     if share >= 0.995:
         return "> 99 %" if share < 1 else "100 %"
     return f"{share:.0%}".replace("%", " %") if share >= 0.005 else "< 1 %"
+
+
+@register.filter
+def certainty(confidence: float) -> str:
+    """Return a confidence in words that stand before the genre."""
+    for least, words in ((0.9, "Almost certainly"), (0.7, "Very likely"), (0.5, "Probably")):
+        if confidence >= least:
+            return words
+    return "Perhaps"
+
+
+@register.filter
+def of_ten(confidence: float) -> str:
+    """Return what a calibrated confidence means."""
+    right = round(10 * confidence)
+    return f"About {right} of 10 such answers are right." if right < 10 else "Nearly all such answers are right."
+
+
+@register.simple_tag
+def zone() -> str:
+    """Return the name of the time zone that times are written in, such as Berlin."""
+    return timezone.get_current_timezone_name().rpartition("/")[2].replace("_", " ")

@@ -9,7 +9,10 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from songs.models import Feedback
 from songs.spreadsheet import safe_cell
 
-COLUMNS = ("file_name", "file_bytes", "genre", "predicted_genre", "confidence", "model", "model_version", "given_at")
+COLUMNS = (
+    *("file_name", "file_bytes", "genre", "feedback"),
+    *("predicted_genre", "confidence", "model", "model_version", "given_at"),
+)
 
 
 class Command(BaseCommand):
@@ -24,7 +27,8 @@ class Command(BaseCommand):
     def handle(self, path: Path, **_: Any) -> None:
         """Write the table beside its path, then rename it."""
         new = path.with_name(f".{path.name}.new")
-        rows = Feedback.objects.select_related("analysis").defer("analysis__answer").order_by("given_at", "pk")
+        kept = Feedback.objects.filter(analysis__deleted_at=None)
+        rows = kept.select_related("analysis").defer("analysis__answer").order_by("given_at", "pk")
         count = 0
         try:
             with open(new, "w", encoding="utf-8", newline="") as file:
@@ -33,7 +37,14 @@ class Command(BaseCommand):
                 for given in rows.iterator(2000):
                     of = given.analysis
                     predicted = (of.genre, of.confidence, of.model_name, of.model_version)
-                    cells = (of.file_name, of.file_bytes, given.genre, *predicted, given.given_at.isoformat())
+                    cells = (
+                        of.file_name,
+                        of.file_bytes,
+                        given.genre,
+                        given.said,
+                        *predicted,
+                        given.given_at.isoformat(),
+                    )
                     table.writerow(map(safe_cell, cells))
                     count += 1
             new.replace(path)

@@ -8,13 +8,14 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
-from songs.models import Analysis, Hits
+from songs.history import UNDO_TIME
+from songs.models import Analysis, CancelledUpload, Hits
 
 
 class Command(BaseCommand):
     """Apply the retention time."""
 
-    help = "Delete history older than a number of days, sessions that have run out, and old counts of requests."
+    help = "Delete history older than a number of days, expired sessions, deleted results, and old counts of requests."
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Take the number of days."""
@@ -26,6 +27,8 @@ class Command(BaseCommand):
             raise CommandError("--days must be 1 or more.")
         now = timezone.now()
         Hits.objects.filter(ends_at__lt=now).delete()
+        Analysis.objects.filter(deleted_at__lt=now - UNDO_TIME).delete()
+        CancelledUpload.objects.filter(cancelled_at__lt=now - timedelta(days=1)).delete()
         call_command("clearsessions")
         if days is None:
             self.stdout.write("No retention time: history is kept. --days or SITE_RETENTION_DAYS sets one.")

@@ -1,42 +1,34 @@
 // What a result does with the visitor's own copy of the song: play it, go to its parts, and show why it has its genre.
+import {element, post} from "./post.js";
 
-document.documentElement.classList.add("script");
+// The plot in the picture, in its own pixels.
+const PICTURE = {width: 1032, height: 384, left: 56, right: 1016};
 
-/** Send a form to the site; `progress` is called with the share that has left. Resolves to {status, body}. */
-export function post(address, form, token, {type = "text", progress, signal} = {}) {
-  return new Promise((resolve, reject) => {
-    const request = new XMLHttpRequest();
-    request.open("POST", address);
-    request.responseType = type;
-    request.setRequestHeader("X-CSRFToken", token);
-    request.setRequestHeader("X-Requested-With", "XMLHttpRequest");
-    if (progress) request.upload.onprogress = (event) => progress(event.loaded / event.total);
-    request.onload = () => resolve({status: request.status, body: request.response});
-    request.onerror = () => reject(new Error("The site cannot be reached. Check your connection and try again."));
-    request.onabort = () => reject(new DOMException("Cancelled", "AbortError"));
-    signal?.addEventListener("abort", () => request.abort());
-    request.send(form);
-  });
-}
-
-function element(name, properties) {
-  return Object.assign(document.createElement(name), properties);
-}
+// One song plays at a time.
+document.addEventListener("play", (event) => {
+  for (const audio of document.querySelectorAll("audio")) if (audio !== event.target) audio.pause();
+}, true);
 
 /** Give a result a player of the visitor's file, parts to go to, and a button for the picture. */
-export function bring(result, file, token) {
+export function bring(result, file, form) {
   const seconds = Number(result.dataset.seconds);
   const place = result.querySelector(".own-copy");
+  const why = result.querySelector(".why");
   const audio = element("audio", {controls: true, preload: "metadata", src: URL.createObjectURL(file)});
   audio.setAttribute("aria-label", `Your copy of ${file.name}`);
-  const line = result.querySelector(".timeline");
   const go = (to) => { audio.currentTime = to; audio.play().catch(() => {}); };
-  audio.addEventListener("timeupdate", () => line.querySelector(".now").setAttribute("x", 1000 * audio.currentTime / seconds));
-  line.classList.add("seek");
-  line.addEventListener("click", (event) => {
-    const box = line.getBoundingClientRect();
-    go(seconds * (event.clientX - box.left) / box.width);
-  });
+  const marks = [];
+  audio.addEventListener("timeupdate", () => marks.forEach((mark) => mark(audio.currentTime / seconds)));
+
+  const line = result.querySelector(".timeline");
+  if (line) {
+    marks.push((share) => line.querySelector(".now").setAttribute("x", 1000 * share));
+    line.classList.add("seek");
+    line.addEventListener("click", (event) => {
+      const box = line.getBoundingClientRect();
+      go(seconds * (event.clientX - box.left) / box.width);
+    });
+  }
   for (const cell of result.querySelectorAll("td[data-seconds]")) {
     const button = element("button", {type: "button", className: "link", textContent: cell.textContent});
     button.setAttribute("aria-label", `Play from ${cell.textContent}`);
@@ -45,34 +37,53 @@ export function bring(result, file, token) {
   }
   place.replaceChildren(audio);
   place.hidden = false;
-  const why = result.querySelector(".why");
-  if (why.querySelector("img")) return;
-  const ask = element("button", {type: "button", textContent: "Show why"});
-  const state = element("span", {role: "status"});
-  place.append(ask, state);
+  const picture = why.querySelector(".picture");
+  if (picture) overlay(picture, seconds, go, marks);
+  else place.append(...whyButton(result, file, form, (drawn) => overlay(drawn, seconds, go, marks)));
+}
+
+/** Lay a line over a picture that follows the player; a click goes there. */
+function overlay(picture, seconds, go, marks) {
+  const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+  svg.setAttribute("viewBox", `0 0 ${PICTURE.width} ${PICTURE.height}`);
+  svg.setAttribute("aria-hidden", "true");
+  svg.classList.add("seek");
+  const now = document.createElementNS(svg.namespaceURI, "rect");
+  now.classList.add("now");
+  for (const [name, value] of [["x", -9], ["y", 52], ["width", 3], ["height", 292]]) now.setAttribute(name, value);
+  svg.append(now);
+  marks.push((share) => now.setAttribute("x", PICTURE.left + (PICTURE.right - PICTURE.left) * share));
+  svg.addEventListener("click", (event) => {
+    const box = svg.getBoundingClientRect();
+    const x = PICTURE.width * (event.clientX - box.left) / box.width;
+    go(seconds * Math.min(1, Math.max(0, (x - PICTURE.left) / (PICTURE.right - PICTURE.left))));
+  });
+  picture.append(svg);
+}
+
+function whyButton(result, file, form, drawn) {
+  const ask = element("button", {type: "button", className: "btn btn-outline-primary", textContent: "Show why"});
+  const state = element("span", {role: "status", className: "small"});
   ask.addEventListener("click", async () => {
     ask.disabled = true;
     state.textContent = "Drawing…";
-    const form = new FormData();
-    form.append("audio", file);
-    form.append("model", result.dataset.model);
-    form.append("analysis", result.dataset.analysis);
-    try {
-      const {status, body} = await post(result.dataset.draw, form, token, {type: "blob"});
-      if (status !== 200) throw new Error(await body.text());
-      const alt = "Spectrogram of the song; orange parts speak for the genre, blue ones against it.";
-      why.replaceChildren(element("img", {src: URL.createObjectURL(body), alt, width: 1032, height: 384}));
-      ask.remove();
-      state.textContent = "";
-    } catch (error) {
+    const fields = new FormData();
+    fields.append("audio", file);
+    fields.append("model", result.dataset.model);
+    fields.append("analysis", result.dataset.analysis);
+    const {status, body} = await post(form, form.dataset.draw, fields, {type: "blob"});
+    if (status !== 200) {
       ask.disabled = false;
-      state.textContent = error.message;
+      state.textContent = status ? await body.text() : "The site cannot be reached. Check your connection and try again.";
+      return;
     }
+    const alt = "Spectrogram of the song; orange parts speak for the genre, blue ones against it.";
+    const picture = element("div", {className: "picture"});
+    picture.append(element("img", {src: URL.createObjectURL(body), alt, width: PICTURE.width, height: PICTURE.height}));
+    result.querySelector(".why").replaceChildren(picture);
+    drawn(picture);
+    ask.remove();
+    state.textContent = "";
   });
+  return [ask, state];
 }
-
-const own = document.getElementById("own-copy");
-own?.addEventListener("change", () => {
-  const token = own.form.querySelector("[name=csrfmiddlewaretoken]").value;
-  if (own.files.length) bring(document.querySelector(".result"), own.files[0], token);
-});
