@@ -88,7 +88,7 @@ class Workers:
             busy = [worker for worker in self._workers if worker.files]
             if not busy:
                 return
-            ready = wait([worker.pipe for worker in busy], _LONGEST_WAIT_SECONDS)
+            ready = wait([worker.pipe for worker in busy], min(_LONGEST_WAIT_SECONDS, self._seconds))
             for number, worker in enumerate(self._workers):
                 if worker.pipe in ready:
                     try:

@@ -23,7 +23,10 @@ class EmailBackend(ModelBackend):
         """Return the user with this address and password, or None."""
         if not username or "@" not in username or password is None:
             return None
-        users = User.objects.filter(email__iexact=username).order_by("pk")[:_MOST_ACCOUNTS]
+        users = list(User.objects.filter(email__iexact=username).order_by("pk")[:_MOST_ACCOUNTS])
+        if not users:
+            # As Django's own backend does: an unknown address takes as long as a known one.
+            User().set_password(password)
         return next(
             (user for user in users if user.check_password(password) and self.user_can_authenticate(user)), None
         )

@@ -85,7 +85,8 @@ def member(site: Client, user: User) -> Client:
 @pytest.fixture(scope="session")
 def running_site(service: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """Return the site in its own process, as `make run` starts it, over a new SQLite file."""
-    with run_site(tmp_path_factory.mktemp("site"), GENRE_SERVICE_URL=service.url) as server:
+    settings = {"GENRE_SERVICE_URL": service.url, "SITE_VISITOR_SONGS_AN_HOUR": "1000"}
+    with run_site(tmp_path_factory.mktemp("site"), **settings) as server:
         yield server
 
 
