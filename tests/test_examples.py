@@ -47,4 +47,4 @@ def test_a_timeline_is_drawn(tmp_path: Path) -> None:
         tmp_path / "timeline.png",
     ]
     subprocess.run(command, cwd=ROOT, env={"PYTHONPATH": str(ROOT)}, capture_output=True, check=True)
-    assert (tmp_path / "timeline.png").read_bytes().startswith(b"\x89PNG")
+    assert picture.read_bytes().startswith(b"\x89PNG")

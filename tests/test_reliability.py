@@ -137,19 +137,19 @@ def test_requests_are_right_ones_and_others() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_mutated_files_do_no_harm() -> None:
     check(files.measure(300, seed=1, song_seconds=SECONDS))
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_generated_requests_are_answered_as_described() -> None:
     check(api.measure(300, seed=1))
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize(
     ("kind", "settings"),
     [("GenreService", {}), ("MelFeatures", {"GENRE_MEL_FEATURES": "process"})],
@@ -159,30 +159,30 @@ def test_a_killed_process_comes_back(kind: str, settings: dict[str, str]) -> Non
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_a_killed_supervisor_leaves_nothing() -> None:
     check(kills.kill_supervisor(1))
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_a_full_disk_is_no_fault_of_the_service() -> None:
     check(disk.full_disk(6, bentoml=False))
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_a_crowd_is_answered_or_told_to_come_back() -> None:
     check(crowds.crowd(100, 8.0))
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_garbage_does_not_keep_a_good_song_out() -> None:
     check(crowds.garbage(40, 8.0))
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_two_services_of_one_user_do_not_disturb_each_other() -> None:
     check(crowds.two_services(5.0))

@@ -74,7 +74,7 @@ def _kill(node: subprocess.Popen[bytes]) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_a_node_that_dies_in_the_middle_costs_no_song(
     nodes: list[subprocess.Popen[bytes]], songs: Path, tmp_path: Path
 ) -> None:

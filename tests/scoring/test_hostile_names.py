@@ -79,7 +79,7 @@ def write_csv(path: Path, cells: Iterable[str]) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_a_thousand_names_come_back_from_every_table_and_playlist(sure_models: Path, tmp_path: Path) -> None:
     paths = make(tmp_path / "songs", hostile_names(1000))
     assert listed(tmp_path / "songs") == paths
@@ -149,7 +149,7 @@ def test_each_name_is_scored_tagged_and_reported(sure_models: Path, tmp_path: Pa
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_a_thousand_names_go_through_the_processes_that_score(tmp_path: Path) -> None:
     paths = make(tmp_path / "songs", hostile_names(1000))
     status, said = score(tmp_path / "songs", "--out", tmp_path / "table.csv")

@@ -63,7 +63,7 @@ def test_every_form_must_be_sent_and_its_numbers_have_two_limits(document: dict[
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_generated_requests_find_no_answer_that_is_not_documented(server: Server, tmp_path: Path) -> None:
     checks = (
         "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance,"

@@ -24,7 +24,7 @@ from training.non_music import non_music_clips
 from training.non_music_corpus import KINDS, corpus, share_not_sure
 
 # A training or several in a process each, on a machine that may be busy.
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(600)
 
 
 @pytest.mark.parametrize("temperature", [0.5, 1.0, 2.5])

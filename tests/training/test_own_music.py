@@ -23,7 +23,7 @@ from training.tracks import BadData
 
 SETTINGS = MelSettings()
 # Trainings in a process each, on a machine that may be busy.
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(600)
 
 
 def copy_songs(own_music: Path, folder: Path, each: int) -> Path:

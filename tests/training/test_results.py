@@ -13,7 +13,7 @@ from inference.bundle import list_cards
 from training.results import Record
 
 # A training or several in a process each, on a machine that may be busy.
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(600)
 
 ROOT = Path(__file__).resolve().parents[2]
 PROTOCOLS = ("fault-filtered", "artist-3fold", "track-random", "window-random")

@@ -130,7 +130,7 @@ def quick(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(600)
 @pytest.mark.usefixtures("quick")
 def test_without_tags_of_validation_tracks_calibration_is_by_cross_validation(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch

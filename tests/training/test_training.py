@@ -26,7 +26,7 @@ from training.splits import Split, make_splits
 from training.tracks import BadData, Track
 
 # A training or several in a process each, on a machine that may be busy.
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(600)
 
 GTZAN_GENRES = list_cards()["gtzan-cnn"].genres
 
