@@ -39,12 +39,8 @@ def test_a_client_prints_a_line_per_song(command: tuple[str, Path], server: Serv
 
 
 def test_a_timeline_is_drawn(tmp_path: Path) -> None:
-    (tmp_path / "song.mp3").write_bytes(song(40, "mp3"))
-    command: list[str | Path] = [
-        sys.executable,
-        EXAMPLES / "timeline.py",
-        tmp_path / "song.mp3",
-        tmp_path / "timeline.png",
-    ]
+    path, picture = tmp_path / "song.mp3", tmp_path / "timeline.png"
+    path.write_bytes(song(40, "mp3"))
+    command: list[str | Path] = [sys.executable, EXAMPLES / "timeline.py", path, picture]
     subprocess.run(command, cwd=ROOT, env={"PYTHONPATH": str(ROOT)}, capture_output=True, check=True)
     assert picture.read_bytes().startswith(b"\x89PNG")
