@@ -49,8 +49,12 @@ class Visitor:
 
     def open_menu(self) -> None:
         """Show the links at the top, which a phone hides."""
+        # Until then, the scripts of the page have not run.
+        self.page.wait_for_load_state("load")
         if self.page.get_by_role("button", name="Menu").is_visible():
             self.page.get_by_role("button", name="Menu").click()
+            # It has that class once it no longer moves.
+            expect(self.page.locator("#menu.show")).to_be_visible()
 
     def log_out(self) -> None:
         if self.scripted:
