@@ -87,7 +87,7 @@ class _Request(HTTPRequestParser):
 
 
 class _Task(WSGITask):
-    """Tells Django what became of the body."""
+    """Tells Django whether the body was kept."""
 
     def get_environment(self) -> dict[str, Any]:
         environ: dict[str, Any] = super().get_environment()

@@ -1,4 +1,4 @@
-"""Settings of the site, from the environment: the README has the table.
+"""Settings of the site, from the environment: docs/settings.md has the table.
 
 Without any, the site runs for one machine: it answers to localhost only, keeps SQLite and its secret in a folder of its
 own, and prints e-mails. SITE_PRODUCTION=1 asks for the secret and the host names, and for HTTPS.

@@ -1,4 +1,4 @@
-"""What a WSGI server runs; `manage.py serve` does."""
+"""The WSGI application, which `manage.py serve` runs."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""What the charts show, as shapes: the templates write them as SVG, so that colours follow the page."""
+"""The shapes of the charts: the templates write them as SVG, so that colours follow the page."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Which models a person can choose from, in plain words, and what a model's answer means beyond its words."""
+"""The models that a person can choose from, in plain words, and whether an answer means silence."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -8,7 +8,7 @@ from songs import service
 
 @dataclass(frozen=True)
 class Choice:
-    """A model to choose: its name, and what it is for."""
+    """A model to choose: its name, and its purpose in a few words."""
 
     name: str
     label: str

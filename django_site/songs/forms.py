@@ -22,7 +22,7 @@ NOT_SURE = "?"
 
 
 class HistoryForm(forms.Form):
-    """What of the history to show, and in which order."""
+    """The filters and the order of the history."""
 
     q = forms.CharField(required=False, max_length=200, label="File name", widget=forms.SearchInput)
     genre = forms.ChoiceField(required=False)

@@ -114,7 +114,7 @@ def picture_response(drawn: Picture, seconds: int) -> HttpResponse:
 @login_required
 @post_only("result")
 def feedback(request: HttpRequest, pk: int) -> HttpResponse:
-    """Keep what the user says is right, or take it back."""
+    """Keep the user's correction, or remove it."""
     analysis = get_object_or_404(own_analyses(request), pk=pk)
     kind = request.POST.get("kind", Feedback.Kind.GENRE)
     form = FeedbackForm(request.POST, genres=analysis.genres)

@@ -54,7 +54,7 @@ def keep(analysis: Analysis) -> Analysis:
 
 
 def cancel(user: User, page_id: str) -> None:
-    """Delete what was kept of an upload, and let nothing be kept of it later."""
+    """Delete the rows of an upload, and keep none of it later."""
     if not _PAGE_ID.fullmatch(page_id):
         return
     with transaction.atomic():

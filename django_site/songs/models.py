@@ -122,10 +122,10 @@ class CancelledUpload(models.Model):
 
 
 class Feedback(models.Model):
-    """What a user says is right: a genre of the model, none of them, or that the file is no music."""
+    """A user's correction: a genre of the model, none of them, or no music."""
 
     class Kind(models.TextChoices):
-        """What was said."""
+        """The kinds of corrections."""
 
         GENRE = "genre", "a genre"
         NONE = "none", "none of these genres"

@@ -65,7 +65,7 @@ def home(request: HttpRequest) -> HttpResponse:
 
 @post_only("home")
 def analyse(request: HttpRequest) -> HttpResponse:
-    """Return the result of one song as a part of the page, or a sentence that says what is wrong."""
+    """Return the result of one song as a part of the page, or a sentence that names the problem."""
     try:
         analysis, _ = _analyse(request, _one_file(request))
     except ServiceError as problem:
@@ -110,7 +110,7 @@ def draw(request: HttpRequest) -> HttpResponse:
 
 
 def result_context(analysis: Analysis) -> dict[str, Any]:
-    """Return what the template of a result shows."""
+    """Return the context of a result's template."""
     return {
         "analysis": analysis,
         "bars": charts.bars(analysis.answer),
@@ -123,9 +123,12 @@ def result_context(analysis: Analysis) -> dict[str, Any]:
 def _analyse(request: HttpRequest, file: File, index: int = 0) -> tuple[Analysis, Song]:
     """Return a song's analysis, saved if a user is logged in; raise ServiceError."""
     song, model = _song(file), request.POST.get("model", "")
-    upload = keeping.upload_id(request.POST.get("upload", ""), index, song, model)
-    if request.user.is_authenticated and (kept := keeping.find_kept(request.user, upload)):
-        return kept, song
+    upload = None
+    if request.user.is_authenticated:
+        # It hashes the song; nothing is kept of a visitor's.
+        upload = keeping.upload_id(request.POST.get("upload", ""), index, song, model)
+        if kept := keeping.find_kept(request.user, upload):
+            return kept, song
     _count(request)
     analysis = Analysis.of(request.user, song.name, song.size, service.classify(song, model))
     if request.user.is_authenticated:

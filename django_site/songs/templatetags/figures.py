@@ -39,7 +39,7 @@ def certainty(confidence: float) -> str:
 
 @register.filter
 def of_ten(confidence: float) -> str:
-    """Return what a calibrated confidence means."""
+    """Return the meaning of a calibrated confidence in a sentence."""
     right = round(10 * confidence)
     return f"About {right} of 10 such answers are right." if right < 10 else "Nearly all such answers are right."
 
