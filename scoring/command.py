@@ -21,8 +21,7 @@ from scoring.outputs import ForeignFile
 from scoring.playlists import playlist_paths, write_playlists
 from scoring.progress import Progress, counted
 from scoring.report import write_report
-from scoring.row import BucketError, Row, SongFile, in_bucket
-from scoring.scorer import settings_hash
+from scoring.row import BucketError, Row, SongFile, in_bucket, settings_hash
 from scoring.selection import Selection
 from scoring.sources import BadSource, list_files
 from scoring.summary import summarise
@@ -175,7 +174,8 @@ def _work(journal: Journal, total: int, asked: argparse.Namespace, bundle: Bundl
     try:
         # Once more only if one of several files with the same content had an error that the others may not have.
         while journal.done() < total:
-            for file, row in _scored(journal.pending(), asked, bundle):
+            processes = min(asked.workers, total - journal.done())
+            for file, row in _scored(journal.pending(), processes, asked, bundle):
                 journal.keep([(file, row)], asked.timeout)
                 progress.add(row)
             for row in journal.take_over():
@@ -184,14 +184,16 @@ def _work(journal: Journal, total: int, asked: argparse.Namespace, bundle: Bundl
         progress.close()
 
 
-def _scored(files: Iterable[SongFile], asked: argparse.Namespace, bundle: Bundle) -> Iterator[tuple[SongFile, Row]]:
+def _scored(
+    files: Iterable[SongFile], processes: int, asked: argparse.Namespace, bundle: Bundle
+) -> Iterator[tuple[SongFile, Row]]:
     if asked.engine == "ray":
         # Here, as it takes seconds, and not everybody has it.
         from scoring.cluster import score_on_ray
 
-        yield from score_on_ray(files, bundle, asked.timeout, asked.address, asked.workers, asked.excerpts)
+        yield from score_on_ray(files, bundle, asked.timeout, asked.address, processes, asked.excerpts)
     else:
-        with Workers(asked.workers, bundle, asked.timeout, asked.excerpts) as workers:
+        with Workers(processes, bundle, asked.timeout, asked.excerpts) as workers:
             yield from workers.score(files)
 
 

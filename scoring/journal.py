@@ -8,9 +8,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from scoring.failures import FINAL_ERRORS, TIMEOUT_ERRORS
 from scoring.outputs import Outputs
 from scoring.row import Row, SongFile
-from scoring.scorer import FINAL_ERRORS, TIMEOUT_ERRORS
 from scoring.writing import WriteFailed
 
 _VERSION = 2

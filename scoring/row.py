@@ -1,9 +1,11 @@
 """A song to be scored, and its result: a row of the table."""
 
+import hashlib
 import json
 import zlib
 from dataclasses import asdict, dataclass
 
+from inference.card import ModelCard
 from inference.prediction import Segment
 
 
@@ -64,6 +66,19 @@ class Row:
         """Return the row that `pack` packed; a row of a version without tags or excerpts has none."""
         fields = {"tags": {}, "heard_seconds": None} | json.loads(zlib.decompress(packed))
         return cls(**fields | {"segments": [Segment(**segment) for segment in fields["segments"]]})
+
+
+def settings_hash(card: ModelCard, excerpts: int) -> str:
+    """Return the hash of all that a prediction depends on beside the file: weights, features, temperature, threshold.
+
+    Weights include the encoder's. Where a song is heard in excerpts, their number counts.
+    """
+    facts = [card.name, card.version, card.weights_sha256, asdict(card.mel), card.temperature, card.not_sure_below]
+    if card.encoder:
+        facts += [card.encoder.weights_sha256, asdict(card.encoder.patches)]
+    if excerpts:
+        facts.append(excerpts)
+    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
 
 
 def in_bucket(path: str) -> bool:

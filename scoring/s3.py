@@ -6,8 +6,6 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import boto3
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from scoring.row import BucketError, SongFile
@@ -73,10 +71,12 @@ def download(address: str, path: Path) -> None:
 
 def upload(path: Path, address: str) -> None:
     """Put a file into a bucket, whole or not at all; raise BucketError if it cannot be put there."""
+    from boto3.exceptions import S3UploadFailedError
+
     bucket, key = _parts(address)
     try:
         _client().upload_file(str(path), bucket, key)
-    except (BotoCoreError, ClientError, boto3.exceptions.S3UploadFailedError) as error:
+    except (BotoCoreError, ClientError, S3UploadFailedError) as error:
         raise _error(address, error) from error
 
 
@@ -92,6 +92,10 @@ def delete(address: str) -> None:
 @cache
 def _client() -> "S3Client":
     """Return the client of this process, which several threads may use."""
+    # Here, as most runs have no bucket, and boto3 is larger than all the rest of the command.
+    import boto3
+    from botocore.config import Config
+
     config = Config(
         connect_timeout=10, read_timeout=_TIMEOUT_SECONDS, retries={"mode": "standard", "total_max_attempts": 5}
     )

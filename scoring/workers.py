@@ -18,8 +18,9 @@ from types import TracebackType
 from typing import Self
 
 from inference.bundle import Bundle, load_bundle, save_bundle
+from scoring import s3
+from scoring.failures import CRASHED, TOO_SLOW, describe, failed_row
 from scoring.row import Row, SongFile
-from scoring.scorer import CRASHED, TOO_SLOW, Scorer, describe, failed_row
 from scoring.writing import WriteFailed, naming
 
 # The one that is worked on, and the next, which is loaded meanwhile where it comes from a bucket.
@@ -158,6 +159,9 @@ class _Worker:
 
 def _work(pipe: Connection, model: Path, excerpts: int) -> None:
     """Score the files that come through a pipe until it is closed; files of buckets are laid beside the model."""
+    # Here, as the process that starts this one needs none of it: half a second.
+    from scoring.scorer import Scorer
+
     # Ctrl-C reaches all processes of a terminal; the one that started this one says when it is over.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # Decoders write to the terminal what the rows say; what is ours to say still gets there.
@@ -197,9 +201,6 @@ def _fetch(pipe: Connection, fetched: SimpleQueue[tuple[SongFile, Path | OSError
 def _on_this_machine(file: SongFile, folder: Path) -> Path:
     if not file.in_bucket:
         return Path(file.path)
-    # Here, as boto3 is larger than all the rest.
-    from scoring import s3
-
     handle, name = tempfile.mkstemp(dir=folder)
     os.close(handle)
     s3.download(file.path, Path(name))

@@ -11,6 +11,9 @@ import pytest
 from inference.bundle import MODELS, list_cards
 from tests.sounds import song
 
+# The songs are changed and heard some forty times.
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parent.parent
 
 

@@ -16,14 +16,19 @@ import psutil
 import pyarrow.parquet
 
 ROOT = Path(__file__).resolve().parents[2]
-# The smallest model: what is tested is not what it knows.
+# The smallest model, in one process: what is tested is neither what it knows nor how fast it is.
 MODEL = ("--model", "gtzan-logistic")
+ONE_PROCESS = ("--workers", "1")
 
 
 def command(*arguments: str | Path) -> Sequence[str]:
     """Return the command with its arguments."""
-    model = () if arguments[0] == "undo" or "--model" in arguments else MODEL
-    return [sys.executable, "-m", "scoring", *map(str, arguments), *model]
+    words = list(map(str, arguments))
+    if words[0] != "undo":
+        for default in (MODEL, ONE_PROCESS):
+            if default[0] not in words:
+                words += default
+    return [sys.executable, "-m", "scoring", *words]
 
 
 def start(*arguments: str | Path, **environment: str) -> subprocess.Popen[str]:

@@ -35,8 +35,8 @@ def sure_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def long_song(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a song that is worked on for some seconds: an hour and a half, in little room."""
+    """Return a song that is worked on for some seconds: three quarters of an hour, in little room."""
     # The name of its folder puts it behind other songs.
     path = tmp_path_factory.mktemp("zz") / "long.flac"
-    path.write_bytes(encode(np.tile(music(60.0, 22_050, channels=1), (90, 1)), 22_050, "flac"))
+    path.write_bytes(encode(np.tile(music(60.0, 22_050, channels=1), (45, 1)), 22_050, "flac"))
     return path

@@ -127,7 +127,7 @@ def test_a_file_that_takes_its_process_down_is_tried_once_more(
     songs: Path, long_song: Path, tmp_path: Path, crashes: int
 ) -> None:
     """The process is killed while it works on the long song, as a crash of the decoder would end it."""
-    process = start(songs, long_song, "--out", tmp_path / "table.parquet", "--workers", "1")
+    process = start(songs, long_song, "--out", tmp_path / "table.parquet")
     killer = threading.Thread(target=_kill_worker_on, args=(process.pid, long_song, crashes))
     killer.start()
     said = process.communicate(timeout=120)[1]

@@ -80,7 +80,7 @@ def test_a_disk_that_will_not_hold_the_journal_is_said_before_scoring(tmp_path: 
 
 def test_a_disk_that_fills_while_scoring_costs_no_row(songs: Path, long_song: Path, tmp_path: Path, disk: Path) -> None:
     table = tmp_path / "table.parquet"
-    arguments = (songs, long_song, "--out", table, "--journal", disk / "journal", "--workers", "1")
+    arguments = (songs, long_song, "--out", table, "--journal", disk / "journal")
     process = start(*arguments)
     wait_for_worker(process, long_song)
     filler = fill(disk)

@@ -117,7 +117,7 @@ def test_a_run_that_is_killed_again_and_again_is_complete_in_the_end(songs: Path
     table = tmp_path / "table.parquet"
     moments = random.Random(0)  # noqa: S311 - nobody guesses it
     for _ in range(6):
-        process = start(folder, "--out", table)
+        process = start(folder, "--out", table, "--workers", "2")
         time.sleep(moments.uniform(0.5, 3.0))
         workers = psutil.Process(process.pid).children(recursive=True)
         process.kill()
@@ -136,7 +136,7 @@ def test_a_run_that_is_stopped_keeps_what_is_done(
     songs: Path, long_song: Path, tmp_path: Path, number: signal.Signals
 ) -> None:
     table = tmp_path / "table.parquet"
-    process = start(songs, long_song, "--out", table, "--workers", "1")
+    process = start(songs, long_song, "--out", table)
     wait_for_worker(process, long_song)
     process.send_signal(number)
     said = process.communicate(timeout=30)[1]

@@ -1,5 +1,6 @@
 """Data sets small enough to make, and large enough to learn something from; and the command."""
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.made_once import made_once
 from tests.sounds import encode, music
 from training.splits import LEAST_TRAIN_TRACKS
 
@@ -26,7 +28,10 @@ def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
 @pytest.fixture(scope="session")
 def own_music(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder of audio in which a genre is a tempo and a key, `<genre>/<genre>.<number>.wav`."""
-    folder = tmp_path_factory.mktemp("music")
+    return made_once(tmp_path_factory, "own_music", _make_music)
+
+
+def _make_music(folder: Path) -> None:
     for index, genre in enumerate(GENRES):
         (folder / genre).mkdir()
         for number in range(TRACKS):
@@ -35,30 +40,34 @@ def own_music(tmp_path_factory: pytest.TempPathFactory) -> Path:
             song *= 1 + np.sin(2 * np.pi * 2 * (index + 1) * time)
             song += 0.3 * np.sin(2 * np.pi * 300 * (index + 1) * time)
             (folder / genre / f"{genre}.{number:05}.wav").write_bytes(encode(song / np.float32(3), 22_050, "wav"))
-    return folder
 
 
 @pytest.fixture(scope="session")
-def gtzan_audio(own_music: Path) -> Path:
-    """Return the same folder as GTZAN's data would be: with the table of its splits."""
+def gtzan_audio(own_music: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the same music as GTZAN's data would be: with the table of its splits."""
     rows = ["track\tfault_filtered_split\tartist_fold\tartist_id"]
     for genre in GENRES:
         for number in range(TRACKS):
             side = {TRACKS - 2: "valid", TRACKS - 1: "test"}.get(number, "train")
             rows.append(f"{genre}.{number:05}\t{side}\t{1 + number % 3}\t{genre}-{number}")
-    (own_music / "gtzan_tracks.tsv").write_text("\n".join(rows))
-    return own_music
+
+    def make(folder: Path) -> None:
+        shutil.copytree(own_music, folder, dirs_exist_ok=True)
+        (folder / "gtzan_tracks.tsv").write_text("\n".join(rows))
+
+    return made_once(tmp_path_factory, "gtzan_audio", make)
 
 
 @pytest.fixture(scope="session")
 def own_bundle(own_music: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the bundle "mine", which has learned from the music."""
-    models = tmp_path_factory.mktemp("models")
-    done = run(
-        "fit", "--model", "logistic", "--dataset", "folder", "--data", own_music, "--models", models, "--name", "mine"
-    )
-    assert done.returncode == 0, done.stderr
-    return models / "mine"
+
+    def make(folder: Path) -> None:
+        music = ("--dataset", "folder", "--data", own_music)
+        done = run("fit", "--model", "logistic", *music, "--models", folder, "--name", "mine")
+        assert done.returncode == 0, done.stderr
+
+    return made_once(tmp_path_factory, "own_bundle", make) / "mine"
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,5 @@
 """Training, from data to a bundle that answers; and what the shipped bundles say of themselves."""
 
-import json
 import shutil
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -31,7 +30,8 @@ pytestmark = pytest.mark.timeout(600)
 GTZAN_GENRES = list_cards()["gtzan-cnn"].genres
 
 
-@pytest.mark.parametrize("model", ["logistic", pytest.param("svm", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("model", ["logistic", "svm"])
 def test_one_command_leads_from_audio_to_a_bundle(model: str, gtzan_audio: Path, tmp_path: Path) -> None:
     arguments: list[str | Path] = ["fit", "--model", model, "--data", gtzan_audio, "--models"]
     result = run(*arguments, tmp_path)
@@ -49,15 +49,8 @@ def test_one_command_leads_from_audio_to_a_bundle(model: str, gtzan_audio: Path,
     assert list_cards(tmp_path / "again")[card.name].weights_sha256 == card.weights_sha256
 
 
-def test_a_folder_of_ones_own_genres_is_enough(own_music: Path, own_bundle: Path, tmp_path: Path) -> None:
+def test_a_folder_of_ones_own_genres_is_enough(own_bundle: Path) -> None:
     assert list_cards(own_bundle.parent)["mine"].genres == GENRES
-    figures = tmp_path / "figures.json"
-    scored = run("evaluate", "--bundle", own_bundle, "--data", own_music, "--json", figures)
-    assert scored.returncode == 0, scored.stderr
-    written = json.loads(figures.read_text())
-    assert written["tracks"] == 56
-    assert written["accuracy"] == np.trace(written["confusion"]) / 56
-    assert f"accuracy {written['accuracy']:.3f}" in scored.stdout
 
 
 @pytest.mark.slow
@@ -194,6 +187,7 @@ def small_network(settings: MelSettings, n_genres: int) -> keras.Model:
     )
 
 
+@pytest.mark.slow
 def test_a_network_that_goes_on_is_the_one_it_would_have_been(tmp_path: Path) -> None:
     arguments = (small_network, bands(windows=24), GTZAN_GENRES, BANDS, 0)
     whole = learn(*arguments, tmp_path / "whole")
@@ -241,7 +235,8 @@ def test_the_studys_classical_figures_are_reproduced_to_the_digit(research_data:
     assert found == {"knn": (0.742, 0.736, 0.736), "svm": (0.743, 0.746, 0.744), "logistic": (0.754, 0.759, 0.753)}
 
 
-@pytest.mark.parametrize("name", ["gtzan", pytest.param("fma-small", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["gtzan", "fma-small"])
 def test_the_shipped_scores_are_what_the_shipped_weights_give(name: str, research_data: Path) -> None:
     dataset = DATASETS[name]
     (split,) = make_splits(dataset.read(research_data), dataset.protocols[0], dataset.settings)
