@@ -25,6 +25,8 @@ PYTEST := $(DEV)/python -m pytest --numprocesses auto --maxprocesses 4 --dist wo
 export RESEARCH_DATA := $(abspath $(DATA))
 export BENTOML_DO_NOT_TRACK := True
 export ORT_DISABLE_TELEMETRY := 1
+# The tests start hundreds of processes; each would compile this code anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help
 help: ## list these commands
@@ -101,7 +103,7 @@ licenses: .venv/dev/installed ## list the licences of what is shipped, in docs/l
 
 .PHONY: clean
 clean: ## remove the virtual environments and caches
-	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache
+	rm -rf .venv .cache .pytest_cache .mypy_cache .ruff_cache
 
 .cache/musicnn/installed: requirements/encoder.txt .venv/dev/installed
 	$(DEV)/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: --no-deps \

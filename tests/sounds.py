@@ -1,14 +1,19 @@
 """Sounds for tests, in every format people have them in."""
 
+import hashlib
 import io
 import struct
+from contextlib import suppress
 from fractions import Fraction
 from functools import lru_cache
+from pathlib import Path
 
 import av
 import numpy as np
 import soundfile
 from numpy.typing import NDArray
+
+from inference.bundle import write_whole
 
 # Suffix -> how libsndfile, or else FFmpeg (container and codec), writes it.
 LIBSNDFILE = {
@@ -20,6 +25,8 @@ LIBSNDFILE = {
     "opus": ("OGG", "OPUS"),
 }
 FFMPEG = {"m4a": ("ipod", "aac"), "wma": ("asf", "wmav2"), "webm": ("webm", "libopus"), "mp4": ("mp4", "aac")}
+_CACHE = Path(__file__).resolve().parent.parent / ".cache" / "songs"
+_SOURCE = Path(__file__).read_bytes()
 _LAYOUTS = {1: "mono", 2: "stereo", 8: "7.1", 16: "16c"}
 
 
@@ -40,8 +47,16 @@ def music(seconds: float, rate: int = 44_100, channels: int = 2, seed: int = 0) 
 
 @lru_cache(maxsize=64)
 def song(seconds: float, suffix: str, rate: int = 44_100, channels: int = 2, seed: int = 0) -> bytes:
-    """Return `music` as the bytes of an audio file, encoded once per process."""
-    return encode(music(seconds, rate, channels, seed), rate, suffix)
+    """Return `music` as the bytes of an audio file, encoded once: later processes and runs find it in `.cache/`."""
+    made_by = (_SOURCE, av.__version__, np.__version__, soundfile.__version__, soundfile.__libsndfile_version__)
+    facts = repr((made_by, seconds, suffix, rate, channels, seed))
+    path = _CACHE / f"{hashlib.sha256(facts.encode()).hexdigest()[:32]}.{suffix}"
+    with suppress(FileNotFoundError):
+        return path.read_bytes()
+    content = encode(music(seconds, rate, channels, seed), rate, suffix)
+    _CACHE.mkdir(parents=True, exist_ok=True)
+    write_whole(path, content)
+    return content
 
 
 def encode(samples: NDArray[np.float32], rate: int, suffix: str) -> bytes:

@@ -152,6 +152,7 @@ def test_ctrl_c_ends_it_with_a_line_and_the_same_command_goes_on(cloud: Cloud) -
     assert cloud.aws(*apply)[0] == 0
 
 
+@pytest.mark.slow
 def test_two_at_the_same_time_do_no_harm(cloud: Cloud) -> None:
     images = [cloud.push("first"), cloud.push("second")]
     applies = [("apply", "--image", image, *SECOND) for image in images]

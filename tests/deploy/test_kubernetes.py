@@ -304,6 +304,7 @@ def genre_service(
     yield from started(scale, "genre-service", bento, tmp_path_factory.mktemp("genre"), **where)
 
 
+@pytest.mark.slow
 def test_the_two_services_of_a_bento_answer_as_one_does(genre_service: Server, mel_features: Server) -> None:
     audio = song(12, "mp3")
     answer = classify(genre_service, audio)

@@ -40,7 +40,7 @@ def test_mono_is_the_mean_of_all_channels() -> None:
 @pytest.mark.parametrize(("suffix", "channels"), [("m4a", 8), ("webm", 8), ("wma", 2)])
 def test_many_channels_are_decoded_by_ffmpeg(suffix: str, channels: int) -> None:
     """PyAV reads memory that is not its own where a frame has eight planes or more: the process crashed."""
-    audio = load_audio(encode(music(2, 48_000, channels), 48_000, suffix))
+    audio = load_audio(song(2, suffix, 48_000, channels))
     assert audio.channels == channels
     assert len(audio.samples) == pytest.approx(2 * 48_000, rel=0.05)
 

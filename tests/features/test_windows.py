@@ -16,14 +16,14 @@ from features.clips import scale_clip, song_clips
 from features.mel import log_mel
 from features.settings import MelSettings
 from features.windows import cut_windows, song_windows
-from tests.sounds import encode, music
+from tests.sounds import encode, music, song
 
 SETTINGS = MelSettings()
 WINDOW = SETTINGS.window_seconds
 
 
 def wav(seconds: float, rate: int = 22_050) -> bytes:
-    return encode(music(seconds, rate, channels=1), rate, "wav")
+    return song(seconds, "wav", rate, channels=1)
 
 
 @pytest.mark.parametrize(

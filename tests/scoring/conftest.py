@@ -8,7 +8,7 @@ import pytest
 
 from inference.bundle import MODELS, load_bundle, save_bundle
 from tests.scoring.command import MODEL
-from tests.sounds import encode, music
+from tests.sounds import encode, music, song
 
 
 @pytest.fixture(scope="session")
@@ -18,7 +18,7 @@ def songs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "album" / "second").mkdir(parents=True)
     names = ["a.mp3", "b.wav", "c.flac", "D.OGG", "album/e.opus", "album/f.m4a", "album/second/g.aiff", "album/h.mp3"]
     for seed, name in enumerate(names):
-        (folder / name).write_bytes(encode(music(5.0, 48_000, seed=seed), 48_000, name.rpartition(".")[2].lower()))
+        (folder / name).write_bytes(song(5.0, name.rpartition(".")[2].lower(), 48_000, seed=seed))
     (folder / "album" / "cover.jpg").write_bytes(b"no song")
     (folder / "._a.mp3").write_bytes(b"no song either")
     return folder

@@ -13,7 +13,7 @@ from mutagen.id3 import APIC, TIT2, TPE1, TXXX, Encoding
 from mutagen.mp4 import MP4Cover
 
 from features.audio import load_audio
-from tests.sounds import encode, music
+from tests.sounds import song
 
 SUFFIXES = ("mp3", "flac", "ogg", "opus", "m4a", "wav", "aiff")
 # One transparent pixel.
@@ -26,7 +26,7 @@ OTHER_TAGS = {"title": "Tïtle", "artist": "Ann", "mood": "calm"}
 @cache
 def bare(suffix: str, seconds: float = 1.0) -> bytes:
     """Return a song without tags but those of its encoder."""
-    return encode(music(seconds, 48_000), 48_000, suffix)
+    return song(seconds, suffix, 48_000)
 
 
 @cache

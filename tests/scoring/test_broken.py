@@ -11,12 +11,12 @@ import psutil
 import pytest
 
 from tests.scoring.command import ROOT, command, rows_of, score, start, worker_on
-from tests.sounds import encode, music
+from tests.sounds import song
 
 
 def broken(folder: Path) -> dict[str, str]:
     """Make broken files in a folder, and return what kind of error each must have."""
-    wav, mp3, flac, ogg, m4a = (encode(music(5.0), 44_100, suffix) for suffix in ("wav", "mp3", "flac", "ogg", "m4a"))
+    wav, mp3, flac, ogg, m4a = (song(5.0, suffix) for suffix in ("wav", "mp3", "flac", "ogg", "m4a"))
     contents = {
         "empty.mp3": b"",
         "one byte.wav": b"R",
@@ -31,7 +31,7 @@ def broken(folder: Path) -> dict[str, str]:
         "half.ogg": ogg[: len(ogg) // 2],
         "half.m4a": m4a[: len(m4a) // 2],
         "without its head.mp3": b"ID3\x04\x00\x00\x00\x00\x7f\x7f" + b"\0" * 50,
-        "too short.wav": encode(music(0.5), 44_100, "wav"),
+        "too short.wav": song(0.5, "wav"),
         "a picture.mp3": b"\x89PNG\r\n\x1a\n" + bytes(1000),
         "an archive.mp3": b"PK\x03\x04" + bytes(1000),
         "forged rate.wav": wav[:24] + (0xFFFFFFFF).to_bytes(4, "little") + wav[28:],

@@ -78,6 +78,7 @@ def test_a_disk_that_will_not_hold_the_journal_is_said_before_scoring(tmp_path: 
     assert score(names, "--out", disk / "table.csv", "--dry-run")[0] == 2
 
 
+@pytest.mark.slow
 def test_a_disk_that_fills_while_scoring_costs_no_row(songs: Path, long_song: Path, tmp_path: Path, disk: Path) -> None:
     table = tmp_path / "table.parquet"
     arguments = (songs, long_song, "--out", table, "--journal", disk / "journal")

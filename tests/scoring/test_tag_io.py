@@ -25,7 +25,7 @@ from tests.scoring.tagged import (
     retagged,
     samples,
 )
-from tests.sounds import encode, music, put
+from tests.sounds import music, put, song
 
 ID3V1 = b"TAG" + b"Old title".ljust(30, b"\0") + b"Old artist".ljust(30, b"\0") + bytes(64) + b"\x08"
 
@@ -249,7 +249,7 @@ def test_what_is_no_song_is_told_so(content: bytes) -> None:
 @pytest.mark.parametrize("suffix", ["wma", "webm"])
 def test_a_format_without_a_place_for_a_genre_is_told_so(suffix: str) -> None:
     with pytest.raises(Untaggable, match="Convert it to MP3"):
-        with_genre(encode(music(1.0, 48_000), 48_000, suffix), "Rock")
+        with_genre(song(1.0, suffix, 48_000), "Rock")
 
 
 def test_a_quicktime_film_is_no_mp4() -> None:
@@ -294,9 +294,9 @@ def test_damage_of_any_kind_is_named_or_does_no_harm(suffix: str) -> None:
 
 
 WAV, AIFF, ODD_WAV = (
-    encode(music(2), 44_100, "wav"),
-    encode(music(2), 44_100, "aiff"),
-    encode(music(1, 8000, 1), 8000, "wav"),
+    song(2, "wav"),
+    song(2, "aiff"),
+    song(1, "wav", 8000, 1),
 )
 WRONG_SIZES = {
     "WAV without its padding byte": put(ODD_WAV[:-1], ODD_WAV.index(b"data") + 4, "<I", 15_999),

@@ -40,7 +40,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield server
 
 
-@pytest.mark.parametrize("suffix", ["flac", "m4a"])
+@pytest.mark.parametrize("suffix", ["flac", pytest.param("m4a", marks=pytest.mark.slow)])
 def test_a_song_that_is_too_long_is_refused(suffix: str, server: Server) -> None:
     response = classify(server, song(150, suffix, 22_050, channels=1))
     assert response.status_code == 413

@@ -48,6 +48,7 @@ def test_a_process_of_their_own_gives_the_same(expected: list[tuple[int, object]
         assert answers(server) == expected
 
 
+@pytest.mark.slow
 def test_another_machine_gives_the_same_and_is_missed(expected: list[tuple[int, object]], tmp_path: Path) -> None:
     with ExitStack() as running:
         features = running.enter_context(serve("service:MelFeatures", ROOT, tmp_path / "features", **SETTINGS))
@@ -63,6 +64,7 @@ def test_another_machine_gives_the_same_and_is_missed(expected: list[tuple[int, 
         assert missed.headers["retry-after"]
 
 
+@pytest.mark.slow
 def test_several_workers_share_the_requests(tmp_path: Path) -> None:
     with serve("service:GenreService", ROOT, tmp_path / "log", GENRE_WORKERS="2") as server:
         assert services(server) == 2

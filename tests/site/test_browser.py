@@ -131,8 +131,13 @@ def test_several_files_each_say_what_became_of_them(
     page.context.close()
 
 
-@pytest.mark.parametrize("screen", SCREENS)
-@pytest.mark.parametrize("script", ["script", "no script"])
+@pytest.mark.parametrize(
+    ("script", "screen"),
+    [
+        pytest.param(*each, marks=() if each == ("script", "phone") else pytest.mark.slow)
+        for each in product(("script", "no script"), SCREENS)
+    ],
+)
 def test_what_else_a_song_sounds_like_stands_under_its_genre_where_the_service_says_so(
     browser: Browser, shared_relay: Relay, relayed_site: Server, song_file: Path, screen: str, script: str
 ) -> None:

@@ -4,6 +4,7 @@ import json
 import os
 from collections.abc import Callable
 from dataclasses import asdict
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -51,6 +52,8 @@ CARD = ModelCard(
     libraries={},
     licence="None.",
 )
+
+QUICK = [("softmax", "lstm", ".keras"), (None, "convolution", ".h5")]
 
 Windows = NDArray[np.float32]
 
@@ -159,9 +162,14 @@ def test_a_halved_graph_is_half_as_large_and_answers_the_same(windows: Windows) 
         halve(to_onnx(model), {"windows": windows})
 
 
-@pytest.mark.parametrize("suffix", [".keras", ".h5"])
-@pytest.mark.parametrize("layer", ["convolution", "lstm"])
-@pytest.mark.parametrize("activation", ["softmax", None])
+# All eight; each value of each is in one of the two that are not slow.
+@pytest.mark.parametrize(
+    ("activation", "layer", "suffix"),
+    [
+        pytest.param(*each, marks=() if each in QUICK else pytest.mark.slow)
+        for each in product(("softmax", None), ("convolution", "lstm"), (".keras", ".h5"))
+    ],
+)
 def test_somebodys_own_model_answers_in_a_bundle_as_in_keras(
     suffix: str, layer: str, activation: str | None, windows: Windows, card_file: Path, tmp_path: Path
 ) -> None:

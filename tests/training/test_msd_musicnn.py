@@ -20,7 +20,7 @@ from features.settings import MelSettings, PatchSettings
 from features.windows import song_windows
 from inference.bundle import MODELS, load_encoder
 from inference.encoder import TagEncoder
-from tests.sounds import encode, music
+from tests.sounds import encode, music, song
 from training.msd_musicnn import TAGS, Tables, convert, measure_bands, read_checkpoint
 from training.tracks import BadData
 
@@ -205,10 +205,10 @@ def test_a_package_without_the_network_is_named(tmp_path: Path) -> None:
 
 def test_songs_of_narrow_bandwidth_are_not_measured(tmp_path: Path) -> None:
     telephone = tmp_path / "song.flac"
-    telephone.write_bytes(encode(music(12, 8000), 8000, "flac"))
+    telephone.write_bytes(song(12, "flac", 8000))
     with pytest.raises(BadData, match="no song of wide bandwidth"):
         measure_bands([telephone])
     whole = tmp_path / "whole.flac"
-    whole.write_bytes(encode(music(12, 44_100), 44_100, "flac"))
+    whole.write_bytes(song(12, "flac"))
     for one, other in zip(measure_bands([telephone, whole]), measure_bands([whole]), strict=True):
         np.testing.assert_array_equal(one, other)

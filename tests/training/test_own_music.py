@@ -12,7 +12,7 @@ from mutagen.id3 import TPE1
 
 from features.settings import MelSettings
 from inference.bundle import MODELS, list_cards, load_bundle
-from tests.sounds import encode, music, song
+from tests.sounds import song
 from tests.training.conftest import ROOT, run
 from training.__main__ import main
 from training.audit import across_sides, drop_duplicates, find_duplicates
@@ -80,7 +80,7 @@ def test_linked_folders_are_read(tmp_path: Path) -> None:
 def test_a_name_in_two_genres_is_two_songs(tmp_path: Path) -> None:
     for seed, path in enumerate(("rock/1.wav", "folk/1.wav", "folk/2.wav")):
         (tmp_path / path).parent.mkdir(exist_ok=True)
-        (tmp_path / path).write_bytes(encode(music(12, 22_050, 1, seed=seed), 22_050, "wav"))
+        (tmp_path / path).write_bytes(song(12, "wav", 22_050, 1, seed=seed))
     shutil.copy(tmp_path / "rock" / "1.wav", tmp_path / "rock" / "2.wav")
     tracks = read_own_music(tmp_path, SETTINGS)
     assert len({track.name for track in tracks}) == 4
@@ -171,6 +171,7 @@ def test_the_card_says_what_is_known_of_groups(own_bundle: Path) -> None:
     assert all(card.training.groups is None for card in list_cards().values())
 
 
+@pytest.mark.slow
 def test_songs_that_a_bundle_has_learned_from_are_counted_and_the_others_scored_apart(
     own_bundle: Path, own_music: Path, tmp_path: Path
 ) -> None:
