@@ -11,6 +11,10 @@ from inference.fields import from_parts
 VALID, CROSS_VALIDATED = "valid", "cross-validation"
 
 
+# Fields that cards had under another name, up to version 0.2.
+_FORMER_NAMES = {"licence": "license", "not_sure_below": "abstain_threshold"}
+
+
 class BadCard(ValueError):
     """A card that cannot be understood; the message says which part."""
 
@@ -63,7 +67,7 @@ class EncoderCard:
     """A pretrained network that turns patches of a song into logits of `tags`, in this order.
 
     Its weights lie beside the models that use it, in a folder of its name. `source` says where they come from, and
-    `licence` under which terms and from whom.
+    `license` under which terms and from whom.
     """
 
     name: str
@@ -73,7 +77,7 @@ class EncoderCard:
     patches: PatchSettings
     source: str
     weights_sha256: str
-    licence: str
+    license: str
 
     def to_json(self) -> str:
         """Return the card as JSON text."""
@@ -82,16 +86,16 @@ class EncoderCard:
     @classmethod
     def from_parts(cls, parts: dict[str, Any]) -> "EncoderCard":
         """Return the card with these parts, as JSON has them; raise ValueError for one that is not as it should be."""
-        return from_parts(cls, parts)
+        return from_parts(cls, rename_former(parts))
 
 
 @dataclass(frozen=True)
 class ModelCard:
     """One model. `genres` are in the order of its outputs; `scores` has one entry per side of the split.
 
-    The logits are divided by `temperature` before they become probabilities. A confidence under `not_sure_below`, from
-    0 to 1, is too little to name a genre. `encoder` is the network that computes tags for the model, None for a model
-    that needs none.
+    The logits are divided by `temperature` before they become probabilities. A confidence under `abstain_threshold`,
+    from 0 to 1, is too little to name a genre. `encoder` is the network that computes tags for the model, None where it
+    needs none.
     """
 
     name: str
@@ -100,12 +104,12 @@ class ModelCard:
     genres: tuple[str, ...]
     mel: MelSettings
     temperature: float
-    not_sure_below: float
+    abstain_threshold: float
     training: Training
     scores: dict[str, Scores]
     weights_sha256: str
     libraries: dict[str, str]
-    licence: str
+    license: str
     encoder: EncoderCard | None = None
 
     @property
@@ -121,9 +125,12 @@ class ModelCard:
     def from_json(cls, text: str) -> "ModelCard":
         """Return the card written by `to_json`; raise BadCard for a part that is missing, unknown or impossible."""
         try:
-            card = from_parts(cls, json.loads(text))
-            if not (card.temperature > 0 and 0 <= card.not_sure_below <= 1):
-                raise ValueError("temperature must be over 0, and not_sure_below from 0 to 1")
+            parts = rename_former(json.loads(text))
+            if isinstance(parts, dict) and "encoder" in parts:
+                parts["encoder"] = rename_former(parts["encoder"])
+            card = from_parts(cls, parts)
+            if not (card.temperature > 0 and 0 <= card.abstain_threshold <= 1):
+                raise ValueError("temperature must be over 0, and abstain_threshold from 0 to 1")
             if not all(0 <= share <= 1 for side in card.scores.values() for share in (side.accuracy, side.macro_f1)):
                 raise ValueError("scores must be from 0 to 1")
             if not all(map(str.strip, card.genres)) or len(set(card.genres)) < len(card.genres):
@@ -133,6 +140,17 @@ class ModelCard:
                 f"The model card cannot be read ({error}). Train the model again with this version."
             ) from error
         return card
+
+
+def rename_former(parts: Any) -> Any:
+    """Return the parts of a card with the names that its fields have now; one that has both names keeps both."""
+    if not isinstance(parts, dict):
+        return parts
+    renamed = dict(parts)
+    for former, name in _FORMER_NAMES.items():
+        if former in parts and name not in parts:
+            renamed[name] = renamed.pop(former)
+    return renamed
 
 
 def _to_json(card: EncoderCard | ModelCard) -> str:

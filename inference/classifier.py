@@ -143,7 +143,7 @@ class GenreClassifier:
         return np.concatenate(logits)
 
     def _sure(self, index: int | np.intp, confidence: float) -> str | None:
-        return self.card.genres[index] if confidence >= self.card.not_sure_below else None
+        return self.card.genres[index] if confidence >= self.card.abstain_threshold else None
 
 
 def _tags(names: Sequence[str], encoded: Encoded, weights: NDArray[np.float32]) -> dict[str, float]:

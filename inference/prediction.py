@@ -39,11 +39,11 @@ class ModelInfo:
 
 @dataclass(frozen=True)
 class Prediction:
-    """The answer for one song.
+    """The prediction for one song.
 
     `probabilities` has every genre, the most probable first; they add up to 1. `confidence` is the greatest of them,
-    and `genre` None if that is less than the model's `not_sure_below`. `tags` are up to five descriptions of the music,
-    the most probable first; each has a probability of its own. A model without an encoder has none.
+    and `genre` None if that is less than the model's `abstain_threshold`. `tags` are up to five descriptions of the
+    music, the most probable first; each has a probability of its own. A model without an encoder has none.
     """
 
     genre: str | None

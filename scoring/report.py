@@ -39,7 +39,7 @@ def _page(summary: Summary, card: ModelCard) -> str:
         "<h2>Genres</h2>",
         _bars([*summary.genres.most_common(), ("not sure", summary.not_sure)], answered),
         "<h2>How sure</h2>",
-        _histogram(summary.confidence, card.not_sure_below),
+        _histogram(summary.confidence, card.abstain_threshold),
     ]
     if summary.least_certain:
         rows = [

@@ -73,7 +73,7 @@ def settings_hash(card: ModelCard, excerpts: int) -> str:
 
     Weights include the encoder's. Where a song is heard in excerpts, their number counts.
     """
-    facts = [card.name, card.version, card.weights_sha256, asdict(card.mel), card.temperature, card.not_sure_below]
+    facts = [card.name, card.version, card.weights_sha256, asdict(card.mel), card.temperature, card.abstain_threshold]
     if card.encoder:
         facts += [card.encoder.weights_sha256, asdict(card.encoder.patches)]
     if excerpts:

@@ -19,7 +19,7 @@ DESCRIPTION = """What genre is this song?
     curl -F audio=@song.mp3 ADDRESS/classify
 
 `genre` is null where the model is not sure: where the greatest of the probabilities, `confidence`, is less than the
-`not_sure_below` of the model's card. So it should be for what is no music. The same holds for each of the `segments`.
+`abstain_threshold` of the model's card. So it should be for what is no music. The same holds for each segment.
 
 `tags` has up to 5 Last.fm tags, the most probable first. Each has a probability of its own, 0.1 or more: they do not
 add up to 1. `tags` is empty for a model without tags and for silence.

@@ -25,7 +25,7 @@ RANGES: dict[str, Keywords] = {
     "macro_f1": _PROBABILITY,
     "n_fft": _AT_LEAST_ONE,
     "n_mels": _AT_LEAST_ONE,
-    "not_sure_below": _PROBABILITY,
+    "abstain_threshold": _PROBABILITY,
     "on_two_sides": _NOT_NEGATIVE,
     "patch_frames": _AT_LEAST_ONE,
     "patches_per_window": _AT_LEAST_ONE,

@@ -1,7 +1,7 @@
 """Probabilities that mean something: of the songs answered with a confidence of 0.7, about 70 % should be right.
 
 A bundle's logits are divided by a temperature (Guo et al., 2017, arXiv 1706.04599), and below a confidence of
-`not_sure_below` it gives no genre. Both are chosen on validation tracks.
+`abstain_threshold` it gives no genre. Both are chosen on validation tracks.
 """
 
 from collections.abc import Sequence
@@ -70,7 +70,7 @@ def calibrate(card: ModelCard, logits: Sequence[Floats], truth: Sequence[int]) -
     temperature = fit_temperature(logits, truth)
     probabilities = track_probabilities(logits, temperature)
     threshold = choose_threshold(probabilities.max(axis=1), probabilities.argmax(axis=1) == truth)
-    return replace(card, temperature=temperature, not_sure_below=threshold)
+    return replace(card, temperature=temperature, abstain_threshold=threshold)
 
 
 def true_genres(card: ModelCard, tracks: Sequence[Track]) -> list[int]:

@@ -21,7 +21,7 @@ class Dataset:
 
     title: str
     settings: MelSettings
-    licence: str
+    license: str
     protocols: tuple[str, ...]
     read: Callable[[Path], list[Track]]
     pictures: str | None = None

@@ -95,7 +95,7 @@ def evaluate_logits(
         compare(card.genres, truth, answers, songs),
         calibration=reliability(confidence, answers == truth),
         calibration_before=reliability(before.max(axis=1), before.argmax(axis=1) == truth),
-        served=coverage(confidence, answers == truth, card.not_sure_below),
+        served=coverage(confidence, answers == truth, card.abstain_threshold),
         coverage=[coverage(confidence, answers == truth, step) for step in THRESHOLDS if step <= confidence.max()],
     )
 

@@ -220,7 +220,7 @@ def fit(
             f"{command} --data DATA",
         )
         if encoder:
-            card = replace(card, encoder=encoder[0], licence=f"{card.licence} The encoder: {encoder[0].licence}")
+            card = replace(card, encoder=encoder[0], license=f"{card.license} The encoder: {encoder[0].license}")
         run = _run(model, kept, card, seed, encoder[1] if encoder else None)
         names = {track.part_of or track.name for track in [*kept.train, *kept.valid]}
         runs.append(replace(run, learned=all_hashes(song for song in songs if song.name in names)))

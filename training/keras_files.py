@@ -7,7 +7,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from inference.bundle import Bundle, is_name, load_bundle
-from inference.card import BadCard, ModelCard
+from inference.card import BadCard, ModelCard, rename_former
 from inference.classifier import GenreClassifier, softmax
 from training.backend import keras
 from training.export import check_agreement
@@ -43,10 +43,10 @@ _DEFAULTS = {
     "version": "1.0.0",
     "description": "",
     "temperature": 1.0,
-    "not_sure_below": 0.0,
+    "abstain_threshold": 0.0,
     "scores": {},
     "weights_sha256": "",
-    "licence": "",
+    "license": "",
 }
 
 
@@ -118,7 +118,7 @@ def _read_model(file: Path) -> keras.Model:
 def _read_card(file: Path, shape: tuple[int, int]) -> ModelCard:
     """Return the card in a file, of a model that takes windows of a shape (n_mels, frames)."""
     try:
-        parts = json.loads(file.read_text(encoding="utf-8"))
+        parts = rename_former(json.loads(file.read_text(encoding="utf-8")))
         if lacking := [*_lacking(parts, _NEEDED, ""), *_lacking(parts.get("mel", {}), _NEEDED_OF_MEL, "mel.")]:
             raise ValueError(f"{', '.join(lacking)} is missing")
         mel = {"n_mels": shape[0], "window_frames": shape[1], "window_hop_frames": shape[1]} | parts["mel"]

@@ -80,7 +80,7 @@ def convert(checkpoint: Tables, bands: tuple[Floats, Floats], *, exact: bool = F
         source="PyPI musicnn 0.1.0, MSD_musicnn (Pons and Serra, 2019, arXiv 1909.06654). Trained on about 200,000 "
         "songs of the Million Song Dataset, which may hold some that are in GTZAN; their genres were not used.",
         weights_sha256="",
-        licence="ISC. Copyright (c) Music Technology Group, Universitat Pompeu Fabra 2019; developed by Jordi Pons.",
+        license="ISC. Copyright (c) Music Technology Group, Universitat Pompeu Fabra 2019; developed by Jordi Pons.",
     )
     return card, graph.parse()
 

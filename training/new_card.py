@@ -26,7 +26,7 @@ def new_card(
         mel=dataset.settings,
         # Until it is calibrated.
         temperature=1.0,
-        not_sure_below=0.0,
+        abstain_threshold=0.0,
         training=Training(
             model=model,
             dataset=dataset.title,
@@ -41,5 +41,5 @@ def new_card(
         scores={},
         weights_sha256="",
         libraries={"python": ".".join(map(str, sys.version_info[:3]))} | {name: version(name) for name in LIBRARIES},
-        licence=f"Apache-2.0. {dataset.licence}",
+        license=f"Apache-2.0. {dataset.license}",
     )

@@ -31,12 +31,12 @@ CARD = ModelCard(
     genres=("blues", "jazz"),
     mel=MelSettings(hop_length=512),
     temperature=1.0,
-    not_sure_below=0.2,
+    abstain_threshold=0.2,
     training=Training("cnn", "GTZAN", "fault-filtered", 4, 2, 2, 0, "python -m training"),
     scores={"valid": Scores(0.5, 0.4, 2), "test": Scores(0.6, 0.5, 2)},
     weights_sha256=hashlib.sha256(WEIGHTS).hexdigest(),
     libraries={"numpy": "2.0"},
-    licence="None.",
+    license="None.",
 )
 
 
@@ -89,7 +89,7 @@ def test_missing_weights_are_noticed(folder: Path) -> None:
         ({"mel": {"hop": 512}}, "hop"),
         ({"colour": "red"}, "colour"),
         ({"temperature": 0}, "temperature must be over 0"),
-        ({"not_sure_below": 1.5}, "not_sure_below from 0 to 1"),
+        ({"abstain_threshold": 1.5}, "abstain_threshold from 0 to 1"),
         ({"scores": 3}, "scores must be an object"),
         ({"scores": {"valid": {"accuracy": "high", "macro_f1": 0.4, "tracks": 2}}}, "scores.valid.accuracy"),
         ({"scores": {"valid": {"accuracy": 1.5, "macro_f1": 0.4, "tracks": 2}}}, "scores must be from 0 to 1"),
@@ -113,7 +113,19 @@ def test_a_card_that_cannot_be_understood_is_named(folder: Path, changes: dict[s
         load_bundle(folder)
 
 
-@pytest.mark.parametrize("part", ["temperature", "not_sure_below", "genres"])
+def test_a_card_with_the_names_of_version_0_2_is_read(folder: Path) -> None:
+    path = folder / CARD_FILE
+    former = {"license": "licence", "abstain_threshold": "not_sure_below"}
+    card = {former.get(part, part): value for part, value in json.loads(path.read_text()).items()}
+    assert set(former.values()) <= card.keys()
+    path.write_text(json.dumps(card))
+    assert load_bundle(folder).card == CARD
+    change_card(folder, license="Mine.")
+    with pytest.raises(BadBundle, match="licence is unknown"):
+        load_bundle(folder)
+
+
+@pytest.mark.parametrize("part", ["temperature", "abstain_threshold", "genres"])
 def test_a_card_without_a_part_is_named_and_says_what_to_do(part: str, folder: Path) -> None:
     path = folder / CARD_FILE
     card = json.loads(path.read_text())
@@ -186,6 +198,6 @@ def test_the_shipped_bundles_are_whole_and_small() -> None:
         # A model with an encoder has no validation tracks: there are no tags of them.
         assert set(card.scores) == {"cross-validation" if card.encoder else "valid", "test"}
         assert card.training.protocol
-        assert card.licence
+        assert card.license
     # Of it, the encoder is a quarter, once for all models that use it.
     assert sum(path.stat().st_size for path in MODELS.rglob("*")) < 12_000_000

@@ -51,7 +51,7 @@ def test_an_answer_is_complete(classifier: GenreClassifier) -> None:
     assert values == sorted(values, reverse=True)
     assert sum(values) == pytest.approx(1)
     likeliest, confidence = next(iter(prediction.probabilities.items()))
-    least = classifier.card.not_sure_below
+    least = classifier.card.abstain_threshold
     assert prediction.confidence == confidence
     assert prediction.genre == (likeliest if confidence >= least else None)
     tags = list(prediction.tags.values())
@@ -120,7 +120,7 @@ def test_below_the_threshold_there_is_no_genre_but_all_else(classifier: GenreCla
     bundle = load_bundle(MODELS / classifier.card.name)
     windows = features(classifier, 30, "wav", 44_100)
     sure, unsure = (
-        GenreClassifier(replace(bundle, card=replace(bundle.card, not_sure_below=least))).predict(windows)
+        GenreClassifier(replace(bundle, card=replace(bundle.card, abstain_threshold=least))).predict(windows)
         for least in (0.0, 1.0)
     )
     assert sure.genre == next(iter(sure.probabilities))

@@ -96,9 +96,9 @@ def bundle(encoder: bytes, tags: int, **card: Any) -> Bundle:
         patches=PatchSettings(),
         source="Made here.",
         weights_sha256=hashlib.sha256(encoder).hexdigest(),
-        licence="None.",
+        license="None.",
     )
-    parts = {"name": "listener", "encoder": encoder_card, "temperature": 1.0, "not_sure_below": 0.0, **card}
+    parts = {"name": "listener", "encoder": encoder_card, "temperature": 1.0, "abstain_threshold": 0.0, **card}
     parts["weights_sha256"] = hashlib.sha256(graph).hexdigest()
     return Bundle(replace(BEST.card, **parts), graph, encoder)
 
@@ -119,7 +119,12 @@ def change_card(models: Path, **changes: object) -> None:
 def test_a_card_with_an_encoder_comes_back() -> None:
     assert BEST.card.encoder
     assert ModelCard.from_json(BEST.card.to_json()) == BEST.card
-    assert EncoderCard.from_parts(json.loads(BEST.card.encoder.to_json())) == BEST.card.encoder
+    parts = json.loads(BEST.card.encoder.to_json())
+    assert EncoderCard.from_parts(parts) == BEST.card.encoder
+    # As version 0.2 wrote it, in a model's card, too.
+    parts["licence"] = parts.pop("license")
+    assert EncoderCard.from_parts(parts) == BEST.card.encoder
+    assert ModelCard.from_json(json.dumps(json.loads(BEST.card.to_json()) | {"encoder": parts})) == BEST.card
     others = [card for card in list_cards().values() if card.training.model != "best"]
     assert others
     assert not any(card.encoder for card in others)

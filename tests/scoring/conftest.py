@@ -29,7 +29,7 @@ def sure_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder with a model that is always sure, as it should not be of what is no music."""
     folder = tmp_path_factory.mktemp("models")
     bundle = load_bundle(MODELS / MODEL[1])
-    save_bundle(replace(bundle, card=replace(bundle.card, not_sure_below=0.0)), folder)
+    save_bundle(replace(bundle, card=replace(bundle.card, abstain_threshold=0.0)), folder)
     return folder
 
 

@@ -63,7 +63,7 @@ def save(name: str, models: Path) -> None:
         name=name,
         genres=genres,
         training=training,
-        not_sure_below=0.0,
+        abstain_threshold=0.0,
         temperature=1.0,
         scores={"valid": Scores(1.0, 1.0, 2), "test": Scores(0.4286, 0.3333, 7)} if name == "chinese" else {},
     )

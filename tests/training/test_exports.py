@@ -45,12 +45,12 @@ CARD = ModelCard(
     genres=GENRES,
     mel=SETTINGS,
     temperature=1.0,
-    not_sure_below=0.0,
+    abstain_threshold=0.0,
     training=Training("imported", "own music", "track-random", 8, 2, 2, 0, "python my_training.py"),
     scores={},
     weights_sha256="",
     libraries={},
-    licence="None.",
+    license="None.",
 )
 
 QUICK = [("softmax", "lstm", ".keras"), (None, "convolution", ".h5")]
@@ -68,7 +68,7 @@ def card_file(tmp_path: Path) -> Path:
     """Return a card without what the import fills in."""
     parts = asdict(CARD)
     del parts["training"]["model"]
-    for name in ("weights_sha256", "libraries", "temperature", "not_sure_below"):
+    for name in ("weights_sha256", "libraries", "temperature", "abstain_threshold"):
         del parts[name]
     path = tmp_path / "card.json"
     path.write_text(json.dumps(parts))

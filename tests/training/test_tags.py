@@ -154,7 +154,7 @@ def test_without_tags_of_validation_tracks_calibration_is_by_cross_validation(
     assert card.scores["cross-validation"].accuracy == card.scores["test"].accuracy == 1
     assert run.figures()["valid_accuracy"] == 1
     assert card.temperature != 1
-    assert 0 < card.not_sure_below < 1
+    assert 0 < card.abstain_threshold < 1
     # Each training track was asked about once, by a model that had learned from other artists.
     assert sorted(track.name for _, asked in folds for track in asked) == sorted(t.name for t in sides["train"])
     for learned, asked in folds:
@@ -240,7 +240,7 @@ def test_a_folder_of_ones_own_music_makes_a_best_model(short_songs: Path) -> Non
     assert card.encoder == load_encoder(MODELS / "msd-musicnn")[0]
     assert set(card.scores) == {"valid", "test"}
     assert card.scores["test"].accuracy == 1
-    assert "Music Technology Group" in card.licence
+    assert "Music Technology Group" in card.license
     prediction = GenreClassifier(run.bundle).classify(short_songs / "rock" / "0.wav")
     assert next(iter(prediction.probabilities)) == "rock"
 
