@@ -10,10 +10,11 @@ from typing import Any
 from features.cores import available_cores
 from inference.bundle import MODELS, find_card, list_cards
 from inference.options import add_excerpts, number, whole_number
+from scoring.options import ScoreOptions, UndoOptions
 from scoring.table import STANDARD_OUTPUT
 from scoring.version import version
 
-UNDO = "undo"
+_UNDO = "undo"
 _MORE = """\
 sources: songs in any format, folders with all in them, lists (.txt, .m3u, .m3u8;
 .csv with a column "path"), and objects in S3. Of folders and S3, --include and
@@ -45,29 +46,28 @@ exit status:
 """
 
 
-def read(arguments: Sequence[str]) -> argparse.Namespace:
-    """Return the arguments, with `command` UNDO or "score"; end the process with status 2 for wrong usage."""
-    if arguments[:1] == [UNDO]:
-        return _undo_parser().parse_args(arguments)
+def read(arguments: Sequence[str]) -> ScoreOptions | UndoOptions:
+    """Return the options that arguments give; end the process with status 2 for wrong usage."""
+    if arguments[:1] == [_UNDO]:
+        return UndoOptions(**vars(_undo_parser().parse_args(arguments[1:])))
     parser = _score_parser()
-    asked = parser.parse_args(arguments)
-    prints = STANDARD_OUTPUT in asked.out
-    if len(set(asked.out)) < len(asked.out):
+    options = ScoreOptions(**vars(parser.parse_args(arguments)))
+    if len(set(options.out)) < len(options.out):
         parser.error("--out names the same table twice")
-    if asked.journal is None and asked.out == [STANDARD_OUTPUT]:
+    if options.journal is None and not options.tables:
         parser.error("--out - needs --journal FILE: the run resumes from it")
-    if prints and asked.dry_run:
+    if options.dry_run and STANDARD_OUTPUT in options.out:
         parser.error("--out - and --dry-run both write to standard output: choose another --out")
-    if asked.address and asked.engine != "ray":
+    if options.address and options.engine != "ray":
         parser.error("--address is that of a Ray cluster: it needs --engine ray")
-    return asked
+    return options
 
 
 def _score_parser() -> argparse.ArgumentParser:
     name = _program()
     parser = argparse.ArgumentParser(
         prog=name,
-        usage=f"{name} SOURCE... --out TABLE [options]\n       {name} {UNDO} JOURNAL",
+        usage=f"{name} SOURCE... --out TABLE [options]\n       {name} {_UNDO} JOURNAL",
         description="Predict the genre of songs, and write a table with one row per song.",
         epilog=_MORE,
         formatter_class=_Formatter,
@@ -77,7 +77,6 @@ def _score_parser() -> argparse.ArgumentParser:
     _add_scoring(parser.add_argument_group("scoring"))
     _add_tags(parser.add_argument_group("tags in the song files"))
     _add_messages(parser.add_argument_group("messages"))
-    parser.set_defaults(command="score")
     return parser
 
 
@@ -143,23 +142,22 @@ def _add_tags(tags: "argparse._ArgumentGroup") -> None:
     )
     tags.add_argument("--names", type=Path, metavar="FILE", help="your names of genres: CSV genre,name; or JSON")
     tags.add_argument("--keep-time", action="store_true", help="keep the files' time of modification")
-    tags.add_argument("--undo-journal", type=Path, metavar="FILE", help=f"for `{UNDO}` (default: TABLE.tags)")
+    tags.add_argument("--undo-journal", type=Path, metavar="FILE", help=f"for `{_UNDO}` (default: TABLE.tags)")
 
 
 def _add_messages(messages: "argparse._ArgumentGroup") -> None:
     messages.add_argument("--quiet", action="store_true", help="write errors only")
-    messages.add_argument("--version", action=_Version, nargs=0, help="write the version")
+    messages.add_argument("--version", action=_Version, nargs=0, default=argparse.SUPPRESS, help="write the version")
     messages.add_argument("-h", "--help", action="help", help="write this help")
 
 
 def _undo_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog=_program(),
+        prog=f"{_program()} {_UNDO}",
         description="Restore files as they were before their tags were written, bit for bit.",
         epilog=_UNDO_MORE,
         formatter_class=_Formatter,
     )
-    parser.add_argument("command", choices=[UNDO], metavar=UNDO, help="this command")
     parser.add_argument("journal", type=Path, metavar="JOURNAL", help="undo journal of the run: TABLE.tags")
     parser.add_argument("--quiet", action="store_true", help="write errors only")
     return parser

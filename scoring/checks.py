@@ -1,6 +1,5 @@
 """Checks before the first song is scored, so that a run does not fail at its end."""
 
-import argparse
 import os
 import shutil
 from pathlib import Path
@@ -8,6 +7,7 @@ from pathlib import Path
 from inference.card import ModelCard
 from scoring import table
 from scoring.addresses import local_path
+from scoring.options import ScoreOptions
 from scoring.outputs import ForeignFile, Outputs
 from scoring.playlists import playlist_paths
 from scoring.row import in_bucket
@@ -23,24 +23,24 @@ class NoRoom(OSError):
     """A disk that will not hold the journal; the message names it and the remedy."""
 
 
-def check_outputs(outputs: Outputs, asked: argparse.Namespace, card: ModelCard) -> None:
+def check_outputs(outputs: Outputs, options: ScoreOptions, card: ModelCard) -> None:
     """Raise ForeignFile or BadTable for a file that cannot be written, or that would replace one of somebody else's."""
-    files = [Path(out) for out in asked.out if out != table.STANDARD_OUTPUT and not in_bucket(out)]
-    files += [asked.report] if asked.report else []
-    sources = [path for path in (Path(local_path(source) or source) for source in asked.sources) if path.is_file()]
+    files = [Path(out) for out in options.tables if not in_bucket(out)]
+    files += [options.report] if options.report else []
+    sources = [path for path in (Path(local_path(source) or source) for source in options.sources) if path.is_file()]
     for path in files:
         _check_folder(path)
         if path.exists() and any(path.samefile(source) for source in sources):
             raise ForeignFile(f"{path} is one of the sources. Choose another place for it.")
-    for out in asked.out:
-        table.check_free(out, outputs, force=asked.force)
-    others = [asked.report] if asked.report else []
-    if asked.playlists:
-        if asked.playlists.exists() and not asked.playlists.is_dir():
-            raise table.BadTable(f"{asked.playlists} is no folder. Choose another --playlists.")
-        others += playlist_paths(asked.playlists, card.genres).values()
+    for out in options.out:
+        table.check_free(out, outputs, force=options.force)
+    others = [options.report] if options.report else []
+    if options.playlists:
+        if options.playlists.exists() and not options.playlists.is_dir():
+            raise table.BadTable(f"{options.playlists} is no folder. Choose another --playlists.")
+        others += playlist_paths(options.playlists, card.genres).values()
     for path in others:
-        outputs.check(str(path), force=asked.force)
+        outputs.check(str(path), force=options.force)
 
 
 def check_undo_journal(path: Path) -> None:

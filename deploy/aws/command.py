@@ -43,10 +43,10 @@ def add_commands(subparsers: "_SubParsersAction[ArgumentParser]") -> None:
     aws = subparsers.add_parser("aws", help="the service, or the site, on AWS Lambda")
     commands = aws.add_subparsers(required=True, metavar="COMMAND")
     for run, what in (
-        (plan, "say what apply would do"),
-        (apply, "make what lacks and change what differs; a new version is served once it has answered"),
-        (status, "say what stands, whether it is what apply's options ask for, and whether it answers"),
-        (destroy, "remove what apply has made, after asking"),
+        (plan, "show what apply would do"),
+        (apply, "create missing and update changed resources; a new version is served once it answers"),
+        (status, "show the current state, whether it matches apply's options, and whether it answers"),
+        (destroy, "remove the resources that apply created, after asking"),
     ):
         command = commands.add_parser(run.__name__, help=what, description=f"{what.capitalize()}.")
         _add_place(command)
@@ -118,7 +118,7 @@ def destroy(asked: "Namespace") -> int:
         within = f" with {deployment.bucket.contents()}" if resource is deployment.bucket else ""
         _say(f"- remove {resource.name}{within}")
     if not asked.yes:
-        print("Remove all of this, for ever? Type yes: ", end="", flush=True)
+        print("Remove all of this permanently? Type yes: ", end="", flush=True)
         if sys.stdin.readline().strip() != "yes":
             _say("Nothing is removed.")
             return _FAILED
