@@ -32,7 +32,7 @@ from benchmarks.server import Server, serve
 from features.mel import log_mel
 from features.settings import MelSettings
 from inference.bundle import MODELS, load_bundle, write_whole
-from training.gate import before_gate
+from training.models.gate import before_gate
 
 ROOT = Path(__file__).resolve().parent.parent
 # All but one answer with this network, for which the peers' features are made too.

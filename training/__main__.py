@@ -24,22 +24,22 @@ import numpy as np
 
 from inference.bundle import MODELS, BadBundle, load_bundle, require_free, save_bundle, save_encoder, write_whole
 from inference.classifier import GenreClassifier
-from training.audit import Duplicate, across_sides, find_duplicates, shared_artists, shared_groups, shared_songs
-from training.datasets import DATASETS
-from training.evaluation import evaluate
-from training.export import BadExport
+from training.data.audit import Duplicate, across_sides, find_duplicates, shared_artists, shared_groups, shared_songs
+from training.data.datasets import DATASETS
+from training.data.groups import warn_of_groups
+from training.data.learned_songs import describe_learned, find_learned, score_others
+from training.data.own_music import read_own_music
+from training.data.splits import IN_FOLDS, PROTOCOLS, SIDES, Split, make_splits
+from training.data.tracks import BadData
+from training.evaluation.metrics import evaluate
+from training.evaluation.non_music_corpus import FILES, share_not_sure
+from training.evaluation.study_check import check_harness
 from training.fit import KINDS, fit
-from training.groups import warn_of_groups
-from training.kaggle import check_harness
-from training.learned_songs import describe_learned, find_learned, score_others
-from training.msd_musicnn import convert, measure_bands, read_checkpoint
-from training.non_music_corpus import FILES, share_not_sure
-from training.own_music import read_own_music
-from training.report import write_report
-from training.results import REPORTED, RESULTS, FailedTraining, make_results
-from training.splits import IN_FOLDS, PROTOCOLS, SIDES, Split, make_splits
-from training.tags import with_tags
-from training.tracks import BadData
+from training.models.export import BadExport
+from training.models.msd_musicnn import convert, measure_bands, read_checkpoint
+from training.models.tags import with_tags
+from training.report.results import REPORTED, RESULTS, FailedTraining, make_results
+from training.report.tables import write_report
 
 
 def main() -> int:
@@ -222,7 +222,7 @@ def run_audit(arguments: argparse.Namespace) -> None:
 def run_import(arguments: argparse.Namespace) -> None:
     """Save a bundle of somebody's own Keras model."""
     # TensorFlow takes seconds to load.
-    from training.keras_files import import_bundle
+    from training.models.keras_files import import_bundle
 
     bundle = import_bundle(arguments.file, arguments.card)
     require_free(bundle.card.name, arguments.models, force=arguments.force)
@@ -231,7 +231,7 @@ def run_import(arguments: argparse.Namespace) -> None:
 
 def run_export(arguments: argparse.Namespace) -> None:
     """Write a bundle's network as a Keras file."""
-    from training.keras_files import export_network
+    from training.models.keras_files import export_network
 
     export_network(arguments.bundle, arguments.to)
     print(f"Saved {arguments.to}")

@@ -18,22 +18,22 @@ from inference.bundle import MODELS, Bundle, load_bundle, load_encoder, save_bun
 from inference.card import CROSS_VALIDATED, VALID, ModelCard
 from inference.classifier import GenreClassifier
 from inference.encoder import TagEncoder
-from training.audit import find_duplicates, without_duplicates
-from training.calibration import calibrate, track_logits, true_genres
-from training.classical import train_knn, train_logistic, train_svm
-from training.datasets import DATASETS
-from training.evaluation import Evaluation, evaluate, evaluate_logits
-from training.export import count_parameters
-from training.gate import add_gate
-from training.groups import count_songs
+from training.data.audit import find_duplicates, without_duplicates
+from training.data.datasets import DATASETS
+from training.data.groups import count_songs
+from training.data.learned_songs import all_hashes
+from training.data.splits import LEAKY, SIDES, Split, artist_folds, make_splits
+from training.data.tracks import BadData, Track
+from training.evaluation.calibration import calibrate, track_logits, true_genres
+from training.evaluation.metrics import Evaluation, evaluate, evaluate_logits
+from training.evaluation.non_music_corpus import share_not_sure
 from training.kept import kept_folder
-from training.learned_songs import all_hashes
-from training.msd_musicnn import NAME as ENCODER
+from training.models.classical import train_knn, train_logistic, train_svm
+from training.models.export import count_parameters
+from training.models.gate import add_gate
+from training.models.msd_musicnn import NAME as ENCODER
+from training.models.tags import with_tags
 from training.new_card import new_card
-from training.non_music_corpus import share_not_sure
-from training.splits import LEAKY, SIDES, Split, artist_folds, make_splits
-from training.tags import with_tags
-from training.tracks import BadData, Track
 
 # Folds of the training tracks where there is no validation track to calibrate by.
 _FOLDS = 3
@@ -41,7 +41,7 @@ _FOLDS = 3
 
 @dataclass(frozen=True)
 class Trained:
-    """An ONNX graph and, of a network, its loss and accuracy after each epoch (see `training.learning.Learned`)."""
+    """An ONNX graph and, of a network, its loss and accuracy after each epoch (see `Learned`)."""
 
     weights: bytes
     curves: dict[str, list[float]] | None = None
@@ -125,9 +125,9 @@ def _train_network(
     name: str, split: Split, genres: Sequence[str], settings: MelSettings, seed: int, folder: Path
 ) -> Trained:
     # TensorFlow takes seconds to load.
-    from training.keras_models import network_to_onnx
-    from training.learning import learn
-    from training.networks import NETWORKS
+    from training.models.keras_models import network_to_onnx
+    from training.models.network_training import learn
+    from training.models.networks import NETWORKS
 
     learned = learn(NETWORKS[name], split, genres, settings, seed, folder)
     held_out = np.concatenate([track.windows(settings) for track in split.valid])
@@ -136,13 +136,13 @@ def _train_network(
 
 def _train_perceptron(split: Split, genres: Sequence[str], settings: MelSettings, seed: int) -> bytes:
     # TensorFlow takes seconds to load.
-    from training.perceptron import train_perceptron
+    from training.models.perceptron import train_perceptron
 
     return train_perceptron(split, genres, settings, seed)
 
 
 def _train_blend(split: Split, genres: Sequence[str], settings: MelSettings, seed: int) -> bytes:
-    from training.blend import train_blend
+    from training.models.blend import train_blend
 
     return train_blend(split, genres, settings, seed)
 
@@ -189,8 +189,8 @@ def fit(
 ) -> list[Run]:
     """Train a model on each split of a protocol of a data set, by default its first protocol.
 
-    The split does not depend on `seed`. `groups` is a table of own music (see `training/group_table.py`). Prints how
-    many tracks are left out for a recording on another side is the same. Raises BadData if the data set is not there,
+    The split does not depend on `seed`. `groups` is a table of own music (see `read_group_table`). Prints how many
+    tracks are left out for a recording on another side is the same. Raises BadData if the data set is not there,
     is damaged, or cannot be split so.
     """
     dataset = DATASETS[dataset_name]

@@ -7,8 +7,8 @@ from pathlib import Path
 import features
 import inference
 from inference.card import ModelCard
-from training.splits import SIDES, Split
-from training.tracks import CACHE
+from training.data.splits import SIDES, Split
+from training.data.tracks import CACHE
 
 
 def kept_folder(card: ModelCard, split: Split) -> Path:
@@ -20,7 +20,7 @@ def kept_folder(card: ModelCard, split: Split) -> Path:
     tensorflow = [part.version for name in ("tensorflow", "tensorflow-cpu") for part in distributions(name=name)]
     key = hashlib.sha256(repr((card, tensorflow)).encode())
     packages = (Path(__file__), Path(features.__file__), Path(inference.__file__))
-    for code in (path for package in packages for path in sorted(package.parent.glob("*.py"))):
+    for code in (path for package in packages for path in sorted(package.parent.rglob("*.py"))):
         key.update(code.read_bytes())
     for side in SIDES:
         for track in getattr(split, side):

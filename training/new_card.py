@@ -4,10 +4,10 @@ import sys
 from importlib.metadata import version
 
 from inference.card import ModelCard, Training
-from training.audit import shared_groups
-from training.datasets import Dataset
-from training.groups import summarise_groups
-from training.splits import SIDES, Split
+from training.data.audit import shared_groups
+from training.data.datasets import Dataset
+from training.data.groups import summarise_groups
+from training.data.splits import SIDES, Split
 
 MODEL_VERSION = "1.0.0"
 LIBRARIES = ("numpy", "scipy", "onnx", "scikit-learn", "keras", "tf2onnx")

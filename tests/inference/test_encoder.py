@@ -36,7 +36,7 @@ from inference.explanation import BANDS, explain
 from serving.analyser import Analyser
 from tests.conftest import RESEARCH_DATA
 from tests.sounds import encode, music
-from training.export import parse_graph
+from training.models.export import parse_graph
 
 RATE = 22_050
 CASES = RESEARCH_DATA.parent / "cases"

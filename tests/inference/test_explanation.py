@@ -9,7 +9,7 @@ from inference.bundle import MODELS, Bundle, load_bundle
 from inference.classifier import GenreClassifier
 from inference.explanation import BANDS, explain
 from tests.sounds import song
-from training.export import parse_graph
+from training.models.export import parse_graph
 
 GRAPH = """
 model (float[n, 128, 128, 1] windows) => (float[n, 10] logits) {{

@@ -20,7 +20,7 @@ from inference.bundle import MODELS, Bundle, list_cards, save_bundle
 from inference.card import Scores
 from tests.serving.server import ROOT, serve
 from tests.site.test_uploading import upload
-from training.export import parse_graph
+from training.models.export import parse_graph
 
 # By how probable the models find them: the first is the genre of every song.
 GENRES = {

@@ -11,7 +11,7 @@ from PIL import Image
 
 from tests.made_once import made_once
 from tests.sounds import encode, music
-from training.splits import LEAST_TRAIN_TRACKS
+from training.data.splits import LEAST_TRAIN_TRACKS
 
 GENRES = ("blues", "jazz", "metal", "rock")
 # One of each for validation and for the test, the others to train: enough for folds of them, too.

@@ -8,9 +8,9 @@ import pytest
 from features.clips import song_clips
 from features.settings import MelSettings
 from tests.sounds import encode
-from training import augmentation
-from training.augmentation import augmented_tracks
-from training.tracks import BadData, Track, read_tracks
+from training.data.tracks import BadData, Track, read_tracks
+from training.models import augmentation
+from training.models.augmentation import augmented_tracks
 
 SETTINGS = MelSettings()
 

@@ -18,10 +18,10 @@ from inference.card import ModelCard
 from inference.classifier import GenreClassifier, softmax
 from tests.sounds import music
 from tests.training.conftest import run
-from training.calibration import choose_threshold, coverage, fit_temperature, reliability
-from training.gate import before_gate
-from training.non_music import non_music_clips
-from training.non_music_corpus import KINDS, corpus, share_not_sure
+from training.evaluation.calibration import choose_threshold, coverage, fit_temperature, reliability
+from training.evaluation.non_music import non_music_clips
+from training.evaluation.non_music_corpus import KINDS, corpus, share_not_sure
+from training.models.gate import before_gate
 
 # A training or several in a process each, on a machine that may be busy.
 pytestmark = pytest.mark.timeout(600)

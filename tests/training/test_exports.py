@@ -27,13 +27,13 @@ from inference.bundle import MODELS, BadBundle, Bundle, load_bundle, save_bundle
 from inference.card import ModelCard, Training
 from inference.classifier import GenreClassifier, softmax
 from training.__main__ import main
-from training.classical_graphs import knn_graph, linear_graph, svm_graph
-from training.export import BadExport, check_agreement, halve
-from training.gate import add_gate
-from training.keras_files import export_network, import_bundle
-from training.keras_models import BadKerasModel, network_from_onnx, network_to_onnx, to_onnx
-from training.networks import NETWORKS
-from training.tracks import Track
+from training.data.tracks import Track
+from training.models.classical_graphs import knn_graph, linear_graph, svm_graph
+from training.models.export import BadExport, check_agreement, halve
+from training.models.gate import add_gate
+from training.models.keras_files import export_network, import_bundle
+from training.models.keras_models import BadKerasModel, network_from_onnx, network_to_onnx, to_onnx
+from training.models.networks import NETWORKS
 
 ROOT = Path(__file__).resolve().parents[2]
 SETTINGS = MelSettings(window_frames=32, window_hop_frames=32)

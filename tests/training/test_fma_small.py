@@ -13,12 +13,12 @@ from PIL import Image
 from features.clips import song_clips
 from features.windows import song_windows
 from tests.sounds import encode, music
-from training import tracks as tracks_module
-from training.audit import shared_artists
-from training.datasets import DATASETS
-from training.fma_small import SETTINGS, read_fma_small
-from training.splits import SIDES, make_splits
-from training.tracks import BadData, read_tracks
+from training.data import tracks as tracks_module
+from training.data.audit import shared_artists
+from training.data.datasets import DATASETS
+from training.data.fma_small import SETTINGS, read_fma_small
+from training.data.splits import SIDES, make_splits
+from training.data.tracks import BadData, read_tracks
 
 GENRES = ("Folk", "Rock")
 COLUMNS = [("", ""), ("album", "id"), ("artist", "bio"), ("artist", "id"), ("set", "split"), ("set", "subset")]

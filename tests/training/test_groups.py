@@ -12,13 +12,13 @@ from features.settings import MelSettings
 from inference.card import Groups
 from tests import sounds
 from tests.sounds import encode, music
-from training.audit import shared_groups
-from training.file_names import shared_stems
-from training.file_tags import FileTags, read_file_tags
-from training.groups import count_songs, summarise_groups
-from training.own_music import read_music_to_learn, read_own_music
-from training.splits import SIDES, Split, make_splits
-from training.tracks import BadData, Track
+from training.data.audit import shared_groups
+from training.data.file_names import shared_stems
+from training.data.file_tags import FileTags, read_file_tags
+from training.data.groups import count_songs, summarise_groups
+from training.data.own_music import read_music_to_learn, read_own_music
+from training.data.splits import SIDES, Split, make_splits
+from training.data.tracks import BadData, Track
 
 SETTINGS = MelSettings()
 GENRES = ("folk", "rock")

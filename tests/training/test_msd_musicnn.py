@@ -21,8 +21,8 @@ from features.windows import song_windows
 from inference.bundle import MODELS, load_encoder
 from inference.encoder import TagEncoder
 from tests.sounds import encode, music, song
-from training.msd_musicnn import TAGS, Tables, convert, measure_bands, read_checkpoint
-from training.tracks import BadData
+from training.data.tracks import BadData
+from training.models.msd_musicnn import TAGS, Tables, convert, measure_bands, read_checkpoint
 
 PACKAGE = Path(__file__).resolve().parents[2] / ".cache" / "musicnn" / "musicnn"
 SETTINGS = PatchSettings()

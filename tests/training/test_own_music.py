@@ -15,11 +15,11 @@ from inference.bundle import MODELS, list_cards, load_bundle
 from tests.sounds import song
 from tests.training.conftest import ROOT, run
 from training.__main__ import main
-from training.audit import across_sides, drop_duplicates, find_duplicates
-from training.evaluation import wilson_interval
-from training.own_music import read_own_music
-from training.splits import Split
-from training.tracks import BadData
+from training.data.audit import across_sides, drop_duplicates, find_duplicates
+from training.data.own_music import read_own_music
+from training.data.splits import Split
+from training.data.tracks import BadData
+from training.evaluation.metrics import wilson_interval
 
 SETTINGS = MelSettings()
 # Trainings in a process each, on a machine that may be busy.

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from training.pictures import draw_confusion, draw_coverage, draw_curves, draw_reliability
-from training.report import write_report
-from training.tracks import BadData
+from training.data.tracks import BadData
+from training.report.pictures import draw_confusion, draw_coverage, draw_curves, draw_reliability
+from training.report.tables import write_report
 
 ROOT = Path(__file__).resolve().parents[2]
 GENRES = ["blues", "jazz", "metal", "rock"]

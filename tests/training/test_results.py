@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from inference.bundle import list_cards
-from training.results import Record
+from training.report.results import Record
 
 # A training or several in a process each, on a machine that may be busy.
 pytestmark = pytest.mark.timeout(600)

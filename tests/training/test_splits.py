@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from features.settings import MelSettings
-from training import fma_small, gtzan
-from training.audit import across_sides, drop_duplicates, find_duplicates, shared_artists, shared_songs
-from training.datasets import DATASETS
-from training.splits import LEAKY, PROTOCOLS, SIDES, Split, make_splits
-from training.tracks import BadData, Track
+from training.data import fma_small, gtzan
+from training.data.audit import across_sides, drop_duplicates, find_duplicates, shared_artists, shared_songs
+from training.data.datasets import DATASETS
+from training.data.splits import LEAKY, PROTOCOLS, SIDES, Split, make_splits
+from training.data.tracks import BadData, Track
 
 SETTINGS = MelSettings()
 GENRES = ("blues", "jazz", "rock")

@@ -22,15 +22,16 @@ from inference.encoder import TagEncoder
 from tests.sounds import encode, music
 from training import __main__ as command
 from training import fit as fitting
-from training import gate, kept, perceptron, tags
-from training import tracks as tracks_module
-from training.blend import train_blend
-from training.calibration import track_logits
-from training.datasets import DATASETS
+from training import kept
+from training.data import tracks as tracks_module
+from training.data.datasets import DATASETS
+from training.data.splits import Split, artist_folds
+from training.data.tracks import BadData, TagCurves, Track, read_tracks
+from training.evaluation.calibration import track_logits
 from training.fit import fit
-from training.splits import Split, artist_folds
-from training.tags import encoded_windows, tags_between, with_tags
-from training.tracks import BadData, TagCurves, Track, read_tracks
+from training.models import gate, perceptron, tags
+from training.models.blend import train_blend
+from training.models.tags import encoded_windows, tags_between, with_tags
 
 SETTINGS, PATCHES = MelSettings(), PatchSettings()
 GENRES = ("blues", "rock")

@@ -10,9 +10,9 @@ from PIL import Image
 
 from features.clips import song_clips
 from features.settings import MelSettings
-from training import tracks as tracks_module
-from training.gtzan import read_gtzan
-from training.tracks import BadData, read_tracks
+from training.data import tracks as tracks_module
+from training.data.gtzan import read_gtzan
+from training.data.tracks import BadData, read_tracks
 
 SETTINGS = MelSettings()
 

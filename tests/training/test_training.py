@@ -13,16 +13,16 @@ from inference.bundle import MODELS, Bundle, list_cards, load_bundle
 from inference.classifier import INPUTS, GenreClassifier, softmax
 from tests.training.conftest import GENRES, ROOT, TRACKS, run
 from training.__main__ import main
-from training.datasets import DATASETS
-from training.evaluation import compare, evaluate
-from training.export import BadExport, check_agreement
+from training.data.datasets import DATASETS
+from training.data.splits import Split, make_splits
+from training.data.tracks import BadData, Track
+from training.evaluation.metrics import compare, evaluate
+from training.evaluation.study_check import check_harness
 from training.fit import KINDS, Kind, Trained, fit
-from training.kaggle import check_harness
-from training.keras_models import to_onnx
-from training.learning import EPOCHS, learn
-from training.networks import NETWORKS
-from training.splits import Split, make_splits
-from training.tracks import BadData, Track
+from training.models.export import BadExport, check_agreement
+from training.models.keras_models import to_onnx
+from training.models.network_training import EPOCHS, learn
+from training.models.networks import NETWORKS
 
 # A training or several in a process each, on a machine that may be busy.
 pytestmark = pytest.mark.timeout(600)

@@ -1,0 +1,1 @@
+"""Data sets as tracks, their groups and their splits."""

@@ -1,0 +1,1 @@
+"""Metrics, calibration, and sounds that are no music."""

@@ -1,0 +1,1 @@
+"""The published results, their tables and pictures."""
