@@ -31,7 +31,7 @@ from benchmarks.floor import CORES, measure_floor
 from benchmarks.server import Server, serve
 from features.mel import log_mel
 from features.settings import MelSettings
-from inference.bundle import MODELS, load_bundle, write_whole
+from inference.bundle import MODELS, atomic_write, load_bundle
 from training.models.gate import before_gate
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -228,7 +228,7 @@ def main() -> None:
         rows = measure({"song": [song], "mix": mix}, arguments.clients, arguments.seconds, arguments.rounds)
     summary = summarise(rows, ratios)
     results = {**summary, "cores": CORES, "rows": [asdict(row) for row in rows]}
-    write_whole(arguments.out, json.dumps(results, indent=1).encode())
+    atomic_write(arguments.out, json.dumps(results, indent=1).encode())
     for name, value in summary.items():
         print(name, json.dumps(value))
     if arguments.out == report.RESULTS:

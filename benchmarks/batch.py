@@ -24,7 +24,7 @@ import psutil
 from tqdm import tqdm
 
 from benchmarks.floor import CORES, measure_floor
-from inference.bundle import MODELS, write_whole
+from inference.bundle import MODELS, atomic_write
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "benchmarks" / "batch.json"
@@ -157,7 +157,7 @@ def main() -> None:
         runs = measure(songs, arguments.files, arguments.rounds, network)
     summary = summarise(runs)
     results = {**summary, "cores": CORES, "runs": [asdict(run) for run in runs]}
-    write_whole(arguments.out, json.dumps(results, indent=1).encode())
+    atomic_write(arguments.out, json.dumps(results, indent=1).encode())
     for name, value in summary.items():
         print(name, json.dumps(value))  # noqa: T201
 

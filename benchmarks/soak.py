@@ -20,7 +20,7 @@ from benchmarks.reliability.result import HEAD, Result
 from benchmarks.reliability.service import ROOT, serve_genres
 from benchmarks.reliability.songs import FORMATS, song
 from benchmarks.server import Server
-from inference.bundle import write_whole
+from inference.bundle import atomic_write
 
 _SAMPLE_SECONDS = 5.0
 _FLAT = 0.05
@@ -90,7 +90,7 @@ def main() -> int:
     )
     print(f"{HEAD}\n{result.row()}")  # noqa: T201
     if arguments.json:
-        write_whole(arguments.json, json.dumps({"memory_mb": memory_mb, "statuses": statuses}).encode())
+        atomic_write(arguments.json, json.dumps({"memory_mb": memory_mb, "statuses": statuses}).encode())
     return int(not result.passed)
 
 

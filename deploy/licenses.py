@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, metadata
 from pathlib import Path
 
-from inference.bundle import write_whole
+from inference.bundle import atomic_write
 
 ROOT = Path(__file__).resolve().parents[1]
 # The requirements of what is shipped -> what that is.
@@ -139,7 +139,7 @@ def _run(asked: argparse.Namespace) -> int:
         return 1
     if asked.page:
         head, _, _ = asked.page.read_text(encoding="utf-8").partition(_MARK)
-        write_whole(asked.page, f"{head.rstrip()}\n\n{_MARK}\n{text}".encode())
+        atomic_write(asked.page, f"{head.rstrip()}\n\n{_MARK}\n{text}".encode())
     else:
         print(text, end="")
     return 0

@@ -53,7 +53,7 @@ def save_bundle(bundle: Bundle, models: Path = MODELS, learned: Iterable[str] = 
     songs = songs_file(folder, card)
     if hashes := sorted(learned):
         folder.mkdir(parents=True, exist_ok=True)
-        write_whole(songs, "".join(f"{line}\n" for line in hashes).encode())
+        atomic_write(songs, "".join(f"{line}\n" for line in hashes).encode())
     else:
         songs.unlink(missing_ok=True)
     _save(folder, card.weights_sha256, bundle.weights, CARD_FILE, card.to_json())
@@ -205,8 +205,8 @@ def _save(folder: Path, weights_sha256: str, weights: bytes, card_file: str, car
     folder.mkdir(parents=True, exist_ok=True)
     weights_file = folder / _weights_name(weights_sha256)
     # Without a time in it, the same weights are the same file.
-    write_whole(weights_file, gzip.compress(weights, mtime=0))
-    write_whole(folder / card_file, card.encode())
+    atomic_write(weights_file, gzip.compress(weights, mtime=0))
+    atomic_write(folder / card_file, card.encode())
     for stale in set(folder.glob("*.onnx*")) - {weights_file}:
         stale.unlink()
 
@@ -230,7 +230,7 @@ def _weights_name(weights_sha256: str) -> str:
     return f"{weights_sha256[:12]}.onnx.gz"
 
 
-def write_whole(path: Path, content: bytes) -> None:
+def atomic_write(path: Path, content: bytes) -> None:
     """Write a file beside its place, then move it there in one step."""
     beside = path.with_name(f"{path.name}.{os.getpid()}.part")
     with open(beside, "wb") as file:

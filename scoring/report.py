@@ -4,7 +4,7 @@ import html
 from collections.abc import Sequence
 from pathlib import Path
 
-from inference.bundle import write_whole
+from inference.bundle import atomic_write
 from inference.card import ModelCard
 from scoring.addresses import one_line
 from scoring.summary import BINS, Summary
@@ -26,7 +26,7 @@ _HISTOGRAM_WIDTH, _HISTOGRAM_HEIGHT = 600, 160
 
 def write_report(summary: Summary, card: ModelCard, path: Path) -> None:
     """Write the report, whole or not at all; raise OSError if it cannot be written."""
-    write_whole(path, _page(summary, card).encode())
+    atomic_write(path, _page(summary, card).encode())
 
 
 def _page(summary: Summary, card: ModelCard) -> str:

@@ -13,7 +13,7 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from inference.bundle import write_whole
+from inference.bundle import atomic_write
 
 # Suffix -> how libsndfile, or else FFmpeg (container and codec), writes it.
 LIBSNDFILE = {
@@ -55,7 +55,7 @@ def song(seconds: float, suffix: str, rate: int = 44_100, channels: int = 2, see
         return path.read_bytes()
     content = encode(music(seconds, rate, channels, seed), rate, suffix)
     _CACHE.mkdir(parents=True, exist_ok=True)
-    write_whole(path, content)
+    atomic_write(path, content)
     return content
 
 

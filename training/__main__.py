@@ -22,7 +22,7 @@ from pathlib import Path
 
 import numpy as np
 
-from inference.bundle import MODELS, BadBundle, load_bundle, require_free, save_bundle, save_encoder, write_whole
+from inference.bundle import MODELS, BadBundle, atomic_write, load_bundle, require_free, save_bundle, save_encoder
 from inference.classifier import GenreClassifier
 from training.data.audit import Duplicate, across_sides, find_duplicates, shared_artists, shared_groups, shared_songs
 from training.data.datasets import DATASETS
@@ -162,7 +162,7 @@ def run_fit(arguments: argparse.Namespace) -> None:
     for warning in warn_of_groups(runs[0].bundle.card.training.groups):
         print(warning)
     if arguments.json:
-        write_whole(arguments.json, json.dumps([run.figures() for run in runs]).encode())
+        atomic_write(arguments.json, json.dumps([run.figures() for run in runs]).encode())
     for run in runs:
         # Another process may have done the same training, and removed it.
         shutil.rmtree(run.kept, ignore_errors=True)
@@ -195,7 +195,7 @@ def run_evaluate(arguments: argparse.Namespace) -> None:
             "others": asdict(others) if others else None,
             "non_music_not_sure": not_sure,
         }
-        write_whole(arguments.json, f"{json.dumps(figures, indent=2)}\n".encode())
+        atomic_write(arguments.json, f"{json.dumps(figures, indent=2)}\n".encode())
 
 
 def run_audit(arguments: argparse.Namespace) -> None:

@@ -28,7 +28,7 @@ from benchmarks.robustness.measure import (
     measure_sounds,
     sound_rows,
 )
-from inference.bundle import load_bundle, write_whole
+from inference.bundle import atomic_write, load_bundle
 from inference.classifier import GenreClassifier
 
 
@@ -65,7 +65,7 @@ def main() -> None:
     print_sounds(sound_rows(sounds))
     if arguments.json:
         results = {"bundle": arguments.bundle.name, **as_json(songs, sounds)}
-        write_whole(arguments.json, json.dumps(results, indent=1).encode())
+        atomic_write(arguments.json, json.dumps(results, indent=1).encode())
 
 
 def print_changes(rows: Sequence[ChangeRow]) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from deploy.container.engine import ENGINES, EngineFailed, find_engine
 from deploy.container.images import IMAGES, build, push, version
-from inference.bundle import write_whole
+from inference.bundle import atomic_write
 
 
 def add_commands(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -62,5 +62,5 @@ def _sbom(engine: str, asked: argparse.Namespace) -> None:
 
     for image in IMAGES:
         file = asked.out / f"{image}.cdx.json"
-        write_whole(file, bill_of_materials(engine, f"{image}:{asked.tag}").encode())
+        atomic_write(file, bill_of_materials(engine, f"{image}:{asked.tag}").encode())
         print(file)

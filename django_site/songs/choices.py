@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from songs import service
+from songs import genre_client
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Choices:
 
 def offered() -> Choices:
     """Return the service's default model, the fast one of the same genres, and the others."""
-    cards = service.models()
+    cards = genre_client.models()
     first = [
         Choice(card["name"], "Best for most music" if _kind(card) == "best" else card["name"]) for card in cards[:1]
     ]
@@ -43,7 +43,7 @@ def is_silent(answer: dict[str, Any]) -> bool:
     segments = answer["segments"]
     if answer["genre"] is not None or answer.get("tags") or len(segments) != 1:
         return False
-    mel = next((card.get("mel") for card in service.models() if card["name"] == answer["model"]["name"]), None)
+    mel = next((card.get("mel") for card in genre_client.models() if card["name"] == answer["model"]["name"]), None)
     if not mel:
         return False
     window_seconds = mel["window_frames"] * mel["hop_length"] / mel["sample_rate_hz"]

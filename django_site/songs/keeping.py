@@ -6,8 +6,8 @@ import re
 from django.contrib.auth.models import User
 from django.db import transaction
 
+from songs.genre_client import ServiceError, Song
 from songs.models import Analysis, CancelledUpload
-from songs.service import ServiceError, Song
 
 _PAGE_ID = re.compile(r"[0-9a-f]{32}")
 

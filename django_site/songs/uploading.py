@@ -15,11 +15,11 @@ from django.views.decorators.http import require_http_methods, require_safe
 from genre_site.errors import RETRY
 from genre_site.methods import post_only
 
-from songs import charts, choices, keeping, service
+from songs import charts, choices, genre_client, keeping
+from songs.genre_client import ServiceError, Song
 from songs.limits import address, hit
 from songs.models import Analysis, Picture
 from songs.numbers import NumberConverter
-from songs.service import ServiceError, Song
 
 if TYPE_CHECKING:
     File = UploadedFile[bytes]
@@ -98,11 +98,11 @@ def draw(request: HttpRequest) -> HttpResponse:
         song = _song(file)
         number = request.POST.get("analysis", "")
         if not number.isdecimal():
-            return HttpResponse(service.explain(song, request.POST.get("model", "")), content_type="image/png")
+            return HttpResponse(genre_client.explain(song, request.POST.get("model", "")), content_type="image/png")
         analysis = get_object_or_404(Analysis, pk=_row_number(number), user_id=request.user.pk or 0, deleted_at=None)
         if analysis.file_bytes != song.size:
             raise ServiceError(400, f"This is another file. Choose your copy of {analysis.file_name}.")
-        png = service.explain(song, analysis.model_name)
+        png = genre_client.explain(song, analysis.model_name)
     except ServiceError as problem:
         return _sentence(problem)
     Picture.objects.update_or_create(analysis=analysis, defaults={"png": png})
@@ -130,7 +130,7 @@ def _analyse(request: HttpRequest, file: File, index: int = 0) -> tuple[Analysis
         if kept := keeping.find_kept(request.user, upload):
             return kept, song
     _count(request)
-    analysis = Analysis.of(request.user, song.name, song.size, service.classify(song, model))
+    analysis = Analysis.of(request.user, song.name, song.size, genre_client.classify(song, model))
     if request.user.is_authenticated:
         analysis.upload = upload
         analysis = keeping.keep(analysis)
@@ -145,7 +145,7 @@ def _is_logged_out(request: HttpRequest) -> bool:
 def _draw(request: HttpRequest, song: Song, analysis: Analysis) -> bytes:
     """Return the picture of an analysis, or nothing: the answer is there without it."""
     try:
-        png = service.explain(song, analysis.model_name)
+        png = genre_client.explain(song, analysis.model_name)
     except ServiceError:
         return b""
     if request.user.is_authenticated:

@@ -11,7 +11,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.core.management import call_command
 from django.test import Client
-from songs import charts, service
+from songs import charts, genre_client
 from songs.models import Analysis, Feedback, Picture
 
 from serving.picture import GENRE_COLOURS
@@ -142,7 +142,7 @@ def test_models_are_offered_by_what_they_are_for(site: Client, monkeypatch: pyte
         *(card("a-best", "best", "rock", "jazz"), card("b-fast", "fast", "folk")),
         *(card("a-cnn", "cnn", "rock", "jazz"), card("a-fast", "fast", "jazz", "rock")),
     ]
-    monkeypatch.setattr(service, "models", lambda: cards)
+    monkeypatch.setattr(genre_client, "models", lambda: cards)
     offered = site.get("/").context["choices"]
     assert [(one.name, one.label) for one in offered.first] == [("a-best", "Best for most music"), ("a-fast", "Fast")]
     assert [one.name for one in offered.others] == ["b-fast", "a-cnn"]

@@ -6,7 +6,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 from pytest_django import Settings
-from songs import keeping, service
+from songs import genre_client, keeping
 from songs.models import Analysis, CancelledUpload
 
 from tests.site.test_history import ANSWER, keep, names
@@ -21,12 +21,12 @@ def quick_service(site: Client, monkeypatch: pytest.MonkeyPatch) -> list[str]:  
     """Return the names of the songs that the service was asked about; it answers the same for each."""
     asked: list[str] = []
 
-    def classify(song: service.Song, model: str) -> dict[str, object]:  # noqa: ARG001
+    def classify(song: genre_client.Song, model: str) -> dict[str, object]:  # noqa: ARG001
         asked.append(song.name)
         return ANSWER
 
-    monkeypatch.setattr(service, "classify", classify)
-    monkeypatch.setattr(service, "explain", lambda *_: b"")
+    monkeypatch.setattr(genre_client, "classify", classify)
+    monkeypatch.setattr(genre_client, "explain", lambda *_: b"")
     return asked
 
 
@@ -100,7 +100,7 @@ def test_nobody_cancels_or_gets_the_upload_of_another(member: Client, user: User
 def test_an_account_that_is_deleted_meanwhile_is_said_so(user: User) -> None:
     late = Analysis.of(user, "a.mp3", 1, ANSWER)
     User.objects.all().delete()
-    with pytest.raises(service.ServiceError) as refused:
+    with pytest.raises(genre_client.ServiceError) as refused:
         keeping.keep(late)
     assert refused.value.status == 410
 

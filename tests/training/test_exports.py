@@ -29,7 +29,7 @@ from inference.classifier import GenreClassifier, softmax
 from training.__main__ import main
 from training.data.tracks import Track
 from training.models.classical_graphs import knn_graph, linear_graph, svm_graph
-from training.models.export import BadExport, check_agreement, halve
+from training.models.export import BadExport, check_agreement, to_float16
 from training.models.gate import add_gate
 from training.models.keras_files import export_network, import_bundle
 from training.models.keras_models import BadKerasModel, network_from_onnx, network_to_onnx, to_onnx
@@ -148,18 +148,18 @@ def test_only_the_same_neighbours_count_where_there_are_some() -> None:
     check_agreement(knn_graph(scale, knn, steps), {"mel_statistics": asked}, expected)
 
 
-def test_a_halved_graph_is_half_as_large_and_answers_the_same(windows: Windows) -> None:
+def test_a_smaller_graph_is_half_as_large_and_answers_the_same(windows: Windows) -> None:
     model = keras.Sequential([keras.Input((128, 32, 1)), layers.Flatten(), layers.Dense(128), layers.Dense(3)])
     weights = to_onnx(model)
-    halved = halve(weights, {"windows": windows})
-    assert len(halved) < 0.52 * len(weights)
+    smaller = to_float16(weights, {"windows": windows})
+    assert len(smaller) < 0.52 * len(weights)
     expected = softmax(model.predict(windows, verbose=0))
-    check_agreement(halved, {"windows": windows}, expected, tolerance=2e-3)
+    check_agreement(smaller, {"windows": windows}, expected, tolerance=2e-3)
     # Beyond the range of float16.
     model.layers[-2].kernel.assign(1e7 * model.layers[-2].kernel)
     model.layers[-1].kernel.assign(1e-7 * model.layers[-1].kernel)
     with pytest.raises(BadExport):
-        halve(to_onnx(model), {"windows": windows})
+        to_float16(to_onnx(model), {"windows": windows})
 
 
 # All eight; each value of each is in one of the two that are not slow.

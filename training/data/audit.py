@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from inference.bundle import write_whole
+from inference.bundle import atomic_write
 from training.data.splits import SIDES, Split, require_enough
 from training.data.tracks import CACHE, Track
 
@@ -62,7 +62,7 @@ def find_duplicates(
     found = [Duplicate(tracks[i].name, tracks[j].name, round(float(greatest[i, j]), 3)) for i, j in pairs]
     found.sort(key=lambda pair: (-pair.correlation, pair.one, pair.other))
     cache.mkdir(parents=True, exist_ok=True)
-    write_whole(kept, json.dumps([asdict(pair) for pair in found]).encode())
+    atomic_write(kept, json.dumps([asdict(pair) for pair in found]).encode())
     return found
 
 

@@ -25,7 +25,7 @@ from features.clips import song_clips
 from features.music_folders import is_companion, is_song
 from features.settings import MelSettings
 from features.windows import cut_windows
-from inference.bundle import write_whole
+from inference.bundle import atomic_write
 from training.workers import start_workers
 
 # What takes long to compute is kept here.
@@ -167,7 +167,7 @@ def cached_arrays(
     content = io.BytesIO()
     np.savez(content, *arrays)
     cache.mkdir(parents=True, exist_ok=True)
-    write_whole(kept, content.getvalue())
+    atomic_write(kept, content.getvalue())
     return arrays
 
 

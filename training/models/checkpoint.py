@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.bundle import write_whole
+from inference.bundle import atomic_write
 from training.data.tracks import BadData
 from training.models.backend import keras
 
@@ -70,7 +70,7 @@ class Checkpoint(keras.callbacks.Callback):
         np.savez(content, **arrays)
         # A training of the same model beside this one, which ended first, has removed the folder.
         self._file.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(self._file, content.getvalue())
+        atomic_write(self._file, content.getvalue())
 
     def _read(self) -> None:
         try:

@@ -1,7 +1,8 @@
 """Classical models as ONNX graphs, "mel_statistics" -> "logits".
 
 Written out rather than converted: the converter's nearest neighbours with weights by Manhattan distance are up to 0.04
-from scikit-learn's, and its support vectors, lists of a node and not tables, can neither be halved nor multiplied fast.
+from scikit-learn's, and its support vectors, lists of a node and not initializers, can neither be float16 nor
+multiplied fast.
 """
 
 from itertools import combinations

@@ -12,9 +12,9 @@ from inference.classifier import OUTPUT, softmax
 
 _TOLERANCE = 1e-4
 _NUMBERS = {TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.INT8}
-_HALVED_TOLERANCE = 5e-3
+_FLOAT16_TOLERANCE = 5e-3
 # Tables with fewer numbers than this are not worth the loss.
-_LEAST_HALVED = 2**15
+_MIN_FLOAT16_SIZE = 2**15
 
 
 # What a graph is asked about, by the names of its inputs.
@@ -80,7 +80,7 @@ def count_parameters(weights: bytes) -> int:
     return sum(int(np.prod(table.dims)) for table in tables if table.data_type in _NUMBERS)
 
 
-def halve(weights: bytes, inputs: Inputs) -> bytes:
+def to_float16(weights: bytes, inputs: Inputs) -> bytes:
     """Return the graph with its large tables kept as float16, which ONNX Runtime makes float32 again as it loads them.
 
     Raises BadExport if a probability for the inputs, by name, changes by more than 5e-3.
@@ -89,7 +89,7 @@ def halve(weights: bytes, inputs: Inputs) -> bytes:
     graph = model.graph
     casts = []
     for table in graph.initializer:
-        if table.data_type == TensorProto.FLOAT and np.prod(table.dims) >= _LEAST_HALVED:
+        if table.data_type == TensorProto.FLOAT and np.prod(table.dims) >= _MIN_FLOAT16_SIZE:
             table.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(table).astype(np.float16), table.name))
             casts.append(helper.make_node("Cast", [table.name], [f"{table.name}/float32"], to=TensorProto.FLOAT))
     widened = {cast.input[0]: cast.output[0] for cast in casts}
@@ -99,9 +99,9 @@ def halve(weights: bytes, inputs: Inputs) -> bytes:
     del graph.node[:]
     graph.node.extend(nodes)
     onnx.checker.check_model(model, full_check=True)
-    halved = bytes(model.SerializeToString())
-    check_agreement(halved, inputs, _probabilities(weights, inputs), _HALVED_TOLERANCE)
-    return halved
+    smaller = bytes(model.SerializeToString())
+    check_agreement(smaller, inputs, _probabilities(weights, inputs), _FLOAT16_TOLERANCE)
+    return smaller
 
 
 def _probabilities(weights: bytes, inputs: Inputs) -> NDArray[np.float64]:

@@ -13,7 +13,7 @@ from inference.bundle import BadBundle
 from inference.classifier import softmax
 from training.data.tracks import BadData
 from training.models.backend import keras, layers
-from training.models.export import BadExport, check_agreement, halve
+from training.models.export import BadExport, check_agreement, to_float16
 from training.models.gate import before_gate
 
 _OPSET = 18
@@ -67,7 +67,7 @@ def network_to_onnx(network: keras.Model, windows: NDArray[np.float32]) -> bytes
     )
     weights = bytes(model.SerializeToString())
     check_agreement(weights, {"windows": windows}, softmax(network.predict(windows, verbose=0)))
-    return halve(weights, {"windows": windows})
+    return to_float16(weights, {"windows": windows})
 
 
 def network_from_onnx(network: keras.Model, weights: bytes) -> None:

@@ -11,7 +11,7 @@ from inference.classifier import INPUTS, softmax
 from training.data.splits import Split
 from training.data.tracks import Track
 from training.models.backend import keras, layers
-from training.models.export import Inputs, check_agreement, halve, parse_graph
+from training.models.export import Inputs, check_agreement, parse_graph, to_float16
 from training.progress import fit_progress
 
 # Compared on GTZAN's fault-filtered and FMA-Small's block-random training and validation tracks.
@@ -92,7 +92,7 @@ def train_perceptron(split: Split, genres: Sequence[str], settings: MelSettings,
     weights = _graph(network, mean, deviation, {name: numbers.shape[1] for name, numbers in held_out.items()})
     points = np.clip((_joined(held_out) - mean) / deviation, -_MOST_DEVIATIONS, _MOST_DEVIATIONS)
     check_agreement(weights, held_out, softmax(network.predict(points, verbose=0)))
-    return halve(weights, held_out)
+    return to_float16(weights, held_out)
 
 
 class _Mixtures(keras.utils.PyDataset):

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from features.cores import available_cores
-from inference.bundle import MODELS, write_whole
+from inference.bundle import MODELS, atomic_write
 from training.data.audit import find_duplicates
 from training.data.datasets import DATASETS
 from training.data.tracks import CACHE, BadData
@@ -100,7 +100,7 @@ def make_results(
                 except FailedTraining as error:
                     failures.append(str(error))
                     continue
-                write_whole(results, _to_json(_summaries(runs)))
+                atomic_write(results, _to_json(_summaries(runs)))
                 tqdm.write(f"{job}: test accuracy {np.mean([run['accuracy'] for run in runs[job]]):.3f}")
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)

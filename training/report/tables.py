@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from inference.bundle import write_whole
+from inference.bundle import atomic_write
 from training.data.datasets import DATASETS
 from training.data.splits import LEAKY
 from training.data.tracks import BadData
@@ -102,13 +102,13 @@ def write_report(results: Path) -> Path:
     for name, content in tqdm(_draw(records), "drawing", unit="picture"):
         path = pictures / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(path, content)
+        atomic_write(path, content)
         drawn.append(path)
     for stale in set(pictures.rglob("*.png")) - set(drawn):
         stale.unlink()
     report = results.with_suffix(".md")
     sections = [*_sections(records), *_gallery(records, [path.relative_to(results.parent) for path in drawn])]
-    write_whole(report, "\n\n".join(sections).encode() + b"\n")
+    atomic_write(report, "\n\n".join(sections).encode() + b"\n")
     return report
 
 
