@@ -97,6 +97,10 @@ container: .venv/deploy/installed ## make the images of the service and the site
 lock: .venv/dev/installed ## resolve pyproject.toml into requirements/*.txt again
 	PATH="$(CURDIR)/$(DEV):$$PATH" requirements/lock
 
+.PHONY: docs
+docs: .venv/docs/installed ## build the documentation into build/docs, and check its links
+	NO_MKDOCS_2_WARNING=1 .venv/docs/bin/mkdocs build
+
 .PHONY: licenses
 licenses: .venv/dev/installed ## list the licences of what is shipped, in docs/licenses.md
 	$(DEV)/python -m deploy licenses --page docs/licenses.md

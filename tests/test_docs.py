@@ -30,6 +30,11 @@ def test_every_link_leads_somewhere(page: Path) -> None:
         assert not anchor or anchor in anchors(target), link
 
 
+def test_every_page_is_in_the_menu_of_the_site_once() -> None:
+    menu = re.findall(r"^ +- [^:]+: (\S+\.md)$", (ROOT / "mkdocs.yml").read_text(encoding="utf-8"), re.MULTILINE)
+    assert sorted(menu) == sorted(page.name for page in (ROOT / "docs").glob("*.md"))
+
+
 def test_every_setting_is_documented_and_exists() -> None:
     names = re.compile(r"\b(?:GENRE|SITE)_[A-Z_]+[A-Z]\b|\b(?:DATABASE|REDIS)_URL\b")
     read = {name for path in READERS for name in names.findall(path.read_text(encoding="utf-8"))}
