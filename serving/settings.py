@@ -1,7 +1,9 @@
 """All settings of the service, from the environment."""
 
+import logging
 import math
 import os
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,12 +11,17 @@ from typing import TypeVar
 
 from features.cores import available_cores
 from inference.bundle import MODELS
+from serving.logs import write_json_lines
 
 # Songs in hand per core, so that it never waits: more, where the features are computed elsewhere.
 _SONGS_A_CORE = {"": 1, "process": 2}
 _SONGS_A_CORE_BY_ADDRESS = 8
 
 T = TypeVar("T", int, float)
+
+
+class BadSetting(ValueError):
+    """A setting that makes no sense; the message names it and what it must be."""
 
 
 @dataclass(frozen=True)
@@ -50,18 +57,18 @@ class Settings:
 
     @classmethod
     def from_environment(cls) -> "Settings":
-        """Return the settings; raise ValueError for one that makes no sense."""
+        """Return the settings; raise BadSetting for one that makes no sense."""
         mel_features = os.environ.get("GENRE_MEL_FEATURES", "")
         if mel_features not in _SONGS_A_CORE and not mel_features.startswith(("http://", "https://")):
-            raise ValueError(
+            raise BadSetting(
                 f"GENRE_MEL_FEATURES must be nothing, 'process' or an address, http://..., not {mel_features!r}."
             )
         load = os.environ.get("GENRE_LOAD") or "all"
         if load not in ("all", "default"):
-            raise ValueError(f"GENRE_LOAD must be 'all' or 'default', not {load!r}.")
+            raise BadSetting(f"GENRE_LOAD must be 'all' or 'default', not {load!r}.")
         tags = os.environ.get("GENRE_TAGS") or "1"
         if tags not in ("0", "1"):
-            raise ValueError(f"GENRE_TAGS must be 0 or 1, not {tags!r}.")
+            raise BadSetting(f"GENRE_TAGS must be 0 or 1, not {tags!r}.")
         cores = available_cores()
         # A process does not keep more than four cores busy: a part of each request is Python, one at a time.
         workers = _whole_number("GENRE_WORKERS", math.ceil(cores / 4), 1, 1024)
@@ -100,8 +107,18 @@ def _checked(name: str, default: T, least: T, most: T, kind: Callable[[str], T],
         value = None
     # Neither is NaN within a range.
     if value is None or not least <= value <= most:
-        raise ValueError(f"{name} must be {described} from {least:,} to {most:,}, not {text!r}.")
+        raise BadSetting(f"{name} must be {described} from {least:,} to {most:,}, not {text!r}.")
     return value
 
 
-SETTINGS = Settings.from_environment()
+def _read_or_exit() -> Settings:
+    try:
+        return Settings.from_environment()
+    except BadSetting as error:
+        # Nothing can start, and a traceback would hide the line that says why.
+        write_json_lines()
+        logging.getLogger("bentoml.genre").critical(str(error))
+        sys.exit(1)
+
+
+SETTINGS = _read_or_exit()

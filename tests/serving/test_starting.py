@@ -78,6 +78,14 @@ def test_weights_that_are_no_graph_end_the_service(models: Path, tmp_path: Path)
     assert lines[-1]["level"] == "critical"
 
 
+def test_a_setting_that_makes_no_sense_is_named_in_one_line(tmp_path: Path) -> None:
+    status, lines = serve_in_vain(tmp_path / "log", GENRE_MAX_SECONDS="a minute")
+    assert status == 1
+    (line,) = lines
+    assert line["level"] == "critical"
+    assert "GENRE_MAX_SECONDS" in line["message"]
+
+
 def test_a_port_in_use_is_named_in_one_line(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
