@@ -52,6 +52,7 @@ def test_a_setting_that_makes_no_sense_is_named(name: str, value: str, tmp_path:
     done = manage("check", SITE_DATA=str(tmp_path), **{name: value})
     assert done.returncode
     assert f"{name} must be" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_no_migration_is_missing(tmp_path: Path) -> None:
