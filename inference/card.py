@@ -11,7 +11,7 @@ from inference.fields import from_parts
 VALID, CROSS_VALIDATED = "valid", "cross-validation"
 
 
-# Fields that cards had under another name, up to version 0.2.
+# Fields that cards had under another name in version 0.1.
 _FORMER_NAMES = {"licence": "license", "not_sure_below": "abstain_threshold"}
 
 

@@ -113,7 +113,7 @@ def test_a_card_that_cannot_be_understood_is_named(folder: Path, changes: dict[s
         load_bundle(folder)
 
 
-def test_a_card_with_the_names_of_version_0_2_is_read(folder: Path) -> None:
+def test_a_card_with_the_names_of_version_0_1_is_read(folder: Path) -> None:
     path = folder / CARD_FILE
     former = {"license": "licence", "abstain_threshold": "not_sure_below"}
     card = {former.get(part, part): value for part, value in json.loads(path.read_text()).items()}

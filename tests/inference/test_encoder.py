@@ -121,7 +121,7 @@ def test_a_card_with_an_encoder_comes_back() -> None:
     assert ModelCard.from_json(BEST.card.to_json()) == BEST.card
     parts = json.loads(BEST.card.encoder.to_json())
     assert EncoderCard.from_parts(parts) == BEST.card.encoder
-    # As version 0.2 wrote it, in a model's card, too.
+    # With the former name, in a model's card, too.
     parts["licence"] = parts.pop("license")
     assert EncoderCard.from_parts(parts) == BEST.card.encoder
     assert ModelCard.from_json(json.dumps(json.loads(BEST.card.to_json()) | {"encoder": parts})) == BEST.card
