@@ -3,7 +3,7 @@
     python -m benchmarks.soak --minutes 60
 
 Prints a row of `docs/reliability.md`. Memory is the proportional set size of all processes of the service, taken every
-few seconds; a minute's figure is the median. From the minute `--settled` on, all of them must lie within 5 %.
+few seconds; a minute's figure is the median. From the minute `--settled` on, all of them must lie within 5%.
 """
 
 import argparse

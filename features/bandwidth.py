@@ -19,7 +19,7 @@ _LOWEST_HZ = 60.0
 _STEEP_DB = 1.5
 _SLOPE_BANDS = 3
 # From here on nothing of importance is missing: half of GTZAN's own clips, from which models learn, end below 9.5 kHz,
-# 3 % of them below 8 kHz. Above it an encoder hears nothing.
+# 3% of them below 8 kHz. Above it an encoder hears nothing.
 _FULL_HZ = 8000.0
 
 

@@ -37,7 +37,7 @@ def all_hashes(tracks: Iterable[Track]) -> frozenset[str]:
 
 @dataclass(frozen=True)
 class Others:
-    """The tracks that a bundle has not learned from: how many, and the accuracy with its 95 % interval, if any is left.
+    """The tracks that a bundle has not learned from: how many, and the accuracy with its 95% interval, if any is left.
 
     `learned` counts the tracks that it has learned from.
     """
@@ -79,4 +79,4 @@ def describe_learned(name: str, evaluation: Evaluation, others: Others | None) -
     if others.accuracy is None or others.ci95 is None:
         return f"{text} None is left to score it by."
     low, high = others.ci95
-    return f"{text} The other {others.tracks}: accuracy {others.accuracy:.3f} (95 % interval {low:.3f} to {high:.3f})."
+    return f"{text} The other {others.tracks}: accuracy {others.accuracy:.3f} (95% interval {low:.3f} to {high:.3f})."

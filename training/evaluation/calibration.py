@@ -1,4 +1,4 @@
-"""Probabilities that mean something: of the songs answered with a confidence of 0.7, about 70 % should be right.
+"""Probabilities that mean something: of the songs answered with a confidence of 0.7, about 70% should be right.
 
 A bundle's logits are divided by a temperature (Guo et al., 2017, arXiv 1706.04599), and below a confidence of
 `abstain_threshold` it gives no genre. Both are chosen on validation tracks.
@@ -111,7 +111,7 @@ def fit_temperature(logits: Sequence[Floats], truth: Sequence[int]) -> float:
 
 
 def choose_threshold(confidence: Floats, right: NDArray[np.bool_]) -> float:
-    """Return the threshold that keeps 95 % of the right answers, or one more; 0 if no answer is right.
+    """Return the threshold that keeps 95% of the right answers, or one more; 0 if no answer is right.
 
     No lower one: a threshold is there for wrong predictions and for sound that is not music.
     """

@@ -22,7 +22,7 @@ from training.evaluation.calibration import (
     true_genres,
 )
 
-# The quantile of the normal distribution between whose positive and negative lie 95 %.
+# The quantile of the normal distribution between whose positive and negative lie 95%.
 _Z95 = 1.959964
 
 
@@ -30,7 +30,7 @@ _Z95 = 1.959964
 class Evaluation:
     """How well answers fit the truth, one prediction per track.
 
-    `ci95` holds the bounds of accuracy's 95 % interval (see `wilson_interval`), as wide as if each of the `songs` were
+    `ci95` holds the bounds of accuracy's 95% interval (see `wilson_interval`), as wide as if each of the `songs` were
     asked once: of own music, several tracks may be pieces of one. `confusion` counts tracks, with a row a
     true genre and a column an answer, in the order of `genres`. `right` says of each track whether its most probable
     genre is the true one, in the order of the tracks.
@@ -62,7 +62,7 @@ class Evaluation:
     def __str__(self) -> str:
         low, high = self.ci95
         figures = (
-            f"accuracy {self.accuracy:.3f} (95 % interval {low:.3f} to {high:.3f}), macro precision "
+            f"accuracy {self.accuracy:.3f} (95% interval {low:.3f} to {high:.3f}), macro precision "
             f"{self.macro_precision:.3f}, recall {self.macro_recall:.3f}, F1 {self.macro_f1:.3f}, {self.tracks} tracks"
             f"{f' of {self.songs} songs' if self.songs < self.tracks else ''}"
         )
@@ -136,7 +136,7 @@ def macro_scores(confusion: NDArray[np.int64]) -> tuple[float, float, float]:
 
 
 def wilson_interval(accuracy: float, tracks: int) -> tuple[float, float]:
-    """Return the bounds of the 95 % interval of an accuracy over some tracks (Wilson, 1927, doi 10.2307/2276774).
+    """Return the bounds of the 95% interval of an accuracy over some tracks (Wilson, 1927, doi 10.2307/2276774).
 
     It holds for few tracks, too: of 8 that are all right, it is 0.676 to 1.
     """

@@ -160,7 +160,7 @@ def _sections(records: Sequence[Record]) -> Iterator[str]:
     yield (
         "Made from [results.json](results.json) by `make results`. Every figure is of the test side, from "
         "the bundle as it is served; settings and epochs were chosen on validation. ± is the standard deviation over "
-        "seeds, the interval is the 95 % interval of accuracy (Wilson, 1927) for that many test songs."
+        "seeds, the interval is the 95% interval of accuracy (Wilson, 1927) for that many test songs."
     )
     yield "## Beside the study"
     yield _beside_study(records)
@@ -235,7 +235,7 @@ def _beside_study(records: Iterable[Record]) -> str:
 
 
 def _figures(records: Iterable[Record]) -> str:
-    header = ["split", "model", "accuracy", "95 % interval", "precision", "recall", "F1", "test", "seeds", "weights"]
+    header = ["split", "model", "accuracy", "95% interval", "precision", "recall", "F1", "test", "seeds", "weights"]
     rows = [
         [
             f"`{record['protocol']}`{', **leaky**' if record['protocol'] in LEAKY else ''}",

@@ -22,10 +22,10 @@ def megabytes(size: int) -> str:
 
 @register.filter
 def percent(share: float) -> str:
-    """Return a share as 42 %; what is nearly certain is not written as certain."""
+    """Return a share as 42%; what is nearly certain is not written as certain."""
     if share >= 0.995:
-        return "> 99 %" if share < 1 else "100 %"
-    return f"{share:.0%}".replace("%", " %") if share >= 0.005 else "< 1 %"
+        return "> 99%" if share < 1 else "100%"
+    return f"{share:.0%}" if share >= 0.005 else "< 1%"
 
 
 @register.filter

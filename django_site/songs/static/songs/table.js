@@ -8,7 +8,7 @@ export function tabulate(place, results) {
   place.hidden = results.length < 2;
   place.querySelector("tbody").replaceChildren(...results.map(({dataset}) => {
     const row = element("tr", {});
-    const cells = [dataset.name, dataset.verdict, `${Math.round(100 * dataset.confidence)} %`, clock(dataset.seconds), dataset.model];
+    const cells = [dataset.name, dataset.verdict, `${Math.round(100 * dataset.confidence)}%`, clock(dataset.seconds), dataset.model];
     row.append(...cells.map((text) => element("td", {textContent: text})));
     row.firstChild.className = "name";
     return row;
