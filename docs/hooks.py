@@ -1,4 +1,4 @@
-"""What MkDocs does to the pages besides rendering them; GitHub shows them as they are.
+"""Changes to the pages for MkDocs; GitHub shows them as they are.
 
 Links to files outside `docs/` become the file's path, and pictures from there are copied. The built pages must load
 nothing from other hosts.
@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 _PICTURE = re.compile(r"(!\[[^\]]*\]\()\.\./([^)\s]+)(?=\))")
 _LINK = re.compile(r"(?<!!)\[([^\]]+)\]\(\.\./([^)#\s]+)[^)\s]*\)")
-# What a browser fetches with a page: not where an <a> leads.
+# Addresses that a browser fetches with a page, unlike those of links.
 _LOAD = re.compile(
     r"""<(?:script|img|iframe|source|link)\b[^>]*?\b(?:src|href)=["']?((?:https?:)?//[^"'\s>]+)"""
     r"""|(?:\burl\(|@import\s)["']?((?:https?:)?//[^"'\s)]+)"""
@@ -32,7 +32,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, **_: object) -> str:
-    """Lead to nothing outside `docs/`; a link to what is not there stays, for the check of links to find."""
+    """Remove links to files outside `docs/`; a broken link stays, so that the check of links finds it."""
     return _LINK.sub(_named, _PICTURE.sub(r"\1\2", markdown))
 
 

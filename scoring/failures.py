@@ -7,7 +7,7 @@ from scoring.row import BucketError, Row, SongFile, settings_hash
 
 UNREADABLE, CRASHED, TOO_SLOW = "unreadable", "crashed", "too slow"
 NOT_HERE = "not here"
-# What a file's content alone decides. Other errors may be gone at the next run, which tries such files again.
+# Errors that depend on the content alone. Others may be gone at the next run, which tries such files again.
 FINAL_ERRORS = (UNREADABLE, CRASHED, TOO_SLOW)
 # Those that a run with a longer timeout tries again, too.
 TIMEOUT_ERRORS = (CRASHED, TOO_SLOW)

@@ -21,7 +21,7 @@ T = TypeVar("T", int, float)
 
 
 class BadSetting(ValueError):
-    """A setting that makes no sense; the message names it and what it must be."""
+    """A setting that makes no sense; the message names it and the values it may have."""
 
 
 @dataclass(frozen=True)

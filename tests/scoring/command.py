@@ -16,7 +16,7 @@ import psutil
 import pyarrow.parquet
 
 ROOT = Path(__file__).resolve().parents[2]
-# The smallest model, in one process: what is tested is neither what it knows nor how fast it is.
+# The smallest model, in one process: neither its accuracy nor its speed is tested.
 MODEL = ("--model", "gtzan-logistic")
 ONE_PROCESS = ("--workers", "1")
 

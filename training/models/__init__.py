@@ -1,1 +1,1 @@
-"""What learns, and what becomes a graph that serving runs."""
+"""Models, and their export to the ONNX graphs that serving runs."""

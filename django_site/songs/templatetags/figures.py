@@ -22,7 +22,7 @@ def megabytes(size: int) -> str:
 
 @register.filter
 def percent(share: float) -> str:
-    """Return a share as 42%; what is nearly certain is not written as certain."""
+    """Return a share as 42%; a share of nearly 1 is not written as 100%."""
     if share >= 0.995:
         return "> 99%" if share < 1 else "100%"
     return f"{share:.0%}" if share >= 0.005 else "< 1%"
