@@ -6,11 +6,12 @@ A client may pass the id as the header X-Request-ID, and gets it back in the ans
 import json
 import logging
 import re
+import sys
 import time
 import uuid
 from contextvars import ContextVar
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NoReturn
 
 import bentoml
 from starlette.datastructures import Headers, MutableHeaders
@@ -53,6 +54,12 @@ def write_json_lines() -> None:
     for name in ("uvicorn.error", "circus"):
         logging.getLogger(name).handlers.clear()
     logging.captureWarnings(capture=True)
+
+
+def fail(problem: str) -> NoReturn:
+    """End this process with status 1, and a line in the log that says why."""
+    _logger.critical(problem)
+    sys.exit(1)
 
 
 def log_with_request(**fields: Any) -> None:

@@ -1,9 +1,7 @@
 """All settings of the service, from the environment."""
 
-import logging
 import math
 import os
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +9,7 @@ from typing import TypeVar
 
 from features.cores import available_cores
 from inference.bundle import MODELS
-from serving.logs import write_json_lines
+from serving.logs import fail, write_json_lines
 
 # Songs in hand per core, so that it never waits: more, where the features are computed elsewhere.
 _SONGS_A_CORE = {"": 1, "process": 2}
@@ -117,8 +115,7 @@ def _read_or_exit() -> Settings:
     except BadSetting as error:
         # Nothing can start, and a traceback would hide the line that says why.
         write_json_lines()
-        logging.getLogger("bentoml.genre").critical(str(error))
-        sys.exit(1)
+        fail(str(error))
 
 
 SETTINGS = _read_or_exit()

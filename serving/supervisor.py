@@ -6,9 +6,8 @@ for them no longer than it is given when it is told to end.
 
 import logging
 import os
-import sys
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import circus.watcher
 from bentoml._internal.utils import circus as bentoml_circus
@@ -16,7 +15,7 @@ from circus.sockets import CircusSocket
 from uvicorn.config import STARTUP_FAILURE
 
 from inference.bundle import BadBundle, folders_without_card, list_cards, load_bundle
-from serving.logs import write_json_lines
+from serving.logs import fail, write_json_lines
 
 # From when the requests under way are cancelled until a process that has not ended is killed.
 _KILL_SECONDS = 3
@@ -45,7 +44,7 @@ def check_models(models: Path) -> None:
         for name in list_cards(models):
             load_bundle(models / name)
     except BadBundle as error:
-        _fail(str(error))
+        fail(str(error))
     for folder in folders_without_card(models):
         _logger.warning("skipped %s: it has no card.json", folder)
 
@@ -75,7 +74,7 @@ class Supervisor(bentoml_circus.Arbiter):
             super().start(cb)
         except RuntimeError:
             # circus' only way to say so.
-            _fail("A process of the service could not start, or ended and is not started again. Its log says why.")
+            fail("A process of the service could not start, or ended and is not started again. Its log says why.")
         finally:
             # BentoML tidies up in `stop`, which is not called then.
             self.exit_stack.close()
@@ -91,11 +90,6 @@ def _bind_and_listen(self: CircusSocket) -> None:
     try:
         _circus_bind_and_listen(self)
     except OSError as error:
-        _fail(f"Cannot listen on {self.location}: {error.strerror}. Free that port, or name another with --port.")
+        fail(f"Cannot listen on {self.location}: {error.strerror}. Free that port, or name another with --port.")
     finally:
         circus_log.disabled = False
-
-
-def _fail(problem: str) -> NoReturn:
-    _logger.critical(problem)
-    sys.exit(1)

@@ -16,8 +16,8 @@ def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path],
     with folder.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not folder.exists():
-            half = folder.with_suffix(".half")
-            half.mkdir()
+            # A failed attempt leaves a folder of its own, and the next process tries again.
+            half = factory.mktemp(name)
             make(half)
             half.rename(folder)
     return folder

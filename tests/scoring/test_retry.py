@@ -41,7 +41,8 @@ def test_a_file_with_an_error_is_tried_again_if_one_asks_for_it(songs: Path, tmp
     os.utime(broken, ns=times)
     assert score(*arguments)[0] == 1
     assert {row["path"]: row for row in rows_of(table)} == first
-    assert score(*arguments, "--retry-errors")[0] == 0
+    status, said = score(*arguments, "--retry-errors")
+    assert (status, "2 of 2 files" in said) == (0, True), said
     again = {row["path"]: row for row in rows_of(table)}
     assert (first[str(broken)]["error_kind"], again[str(broken)]["error_kind"]) == ("unreadable", None)
     assert again[str(songs / "a.mp3")] == first[str(songs / "a.mp3")]
